@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// A mutex with a rank. Locks are taken in rising order of rank; debug builds stop on any other order.
+#ifndef HAK_BASE_LOCK_H
+#define HAK_BASE_LOCK_H
+
+#include <pthread.h>
+
+#include "base/attributes.h"
+
+HAK_EXTERN_C_BEGIN
+
+enum hak_lock_rank {
+    HAK_RANK_START = 1, /* the process-wide start */
+    HAK_RANK_HEAPS,     /* the lists of heaps */
+    HAK_RANK_RECORDS,   /* the store of slab records */
+    HAK_RANK_ARENA,     /* spans of units, large blocks, BigCache */
+    HAK_RANK_META       /* metadata memory */
+};
+
+struct hak_lock {
+    pthread_mutex_t mutex;
+    uintptr_t owner; /* pthread_self() of the holder, 0 when free; atomic, written by the holder alone */
+    enum hak_lock_rank rank;
+};
+
+#define HAK_LOCK_INITIALIZER(lock_rank) {PTHREAD_MUTEX_INITIALIZER, 0, lock_rank}
+
+void hak_i_base_lock_init(struct hak_lock *lock, enum hak_lock_rank rank);
+
+/* Taking a lock that the caller holds (a signal handler interrupted the holder) is reported and stops the process. */
+void hak_i_base_lock(struct hak_lock *lock);
+bool hak_i_base_lock_try(struct hak_lock *lock);
+void hak_i_base_unlock(struct hak_lock *lock);
+
+/* In a forked child: the lock is free again, whatever thread of the parent held it. */
+void hak_i_base_lock_reset(struct hak_lock *lock);
+
+HAK_EXTERN_C_END
+
+#endif
