@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The only place that asks the operating system for memory. Every call keeps errno, is counted by kind, and may fail;
+// a failed call has changed nothing. Addresses and sizes are multiples of the page. Tests link a fake in its place.
+#ifndef HAK_OS_BOUNDARY_H
+#define HAK_OS_BOUNDARY_H
+
+#include "base/attributes.h"
+
+HAK_EXTERN_C_BEGIN
+
+enum hak_os_call {
+    HAK_OS_RESERVE,
+    HAK_OS_COMMIT,
+    HAK_OS_PURGE,
+    HAK_OS_RELEASE,
+    HAK_OS_REMAP,
+    HAK_OS_ADVISE,
+    HAK_OS_CALL_KINDS
+};
+
+enum hak_os_result {
+    HAK_OS_DONE,
+    HAK_OS_NO_MEMORY,
+    HAK_OS_TAKEN
+};
+
+size_t hak_i_os_page_bytes(void);
+size_t hak_i_os_physical_bytes(void);
+
+/* RLIMIT_AS, or SIZE_MAX where there is none. */
+size_t hak_i_os_address_limit_bytes(void);
+
+/* A clock that only runs forward; cheap and coarse. */
+uint64_t hak_i_os_now_ms(void);
+
+/* Address space without access and without charge; NULL when there is none. */
+void *hak_i_os_reserve(size_t bytes);
+
+/* Address space that reads as 0 and is not charged until committed piecewise; NULL when there is none. */
+void *hak_i_os_reserve_table(size_t bytes);
+
+/* Fresh memory that reads as 0. */
+void *hak_i_os_map(size_t bytes);
+
+/* Fresh memory exactly at `address`, where nothing was reserved; never over another mapping. */
+enum hak_os_result hak_i_os_map_at(void *address, size_t bytes);
+
+/* Makes reserved memory readable and writable. */
+bool hak_i_os_commit(void *address, size_t bytes);
+
+/* Gives the pages back and keeps the addresses; what is read next is 0. */
+bool hak_i_os_purge(void *address, size_t bytes);
+
+/* Gives the addresses back. */
+void hak_i_os_release(void *address, size_t bytes);
+
+/*
+ * Moves the pages at `from` to `to`, both committed; `from` stays committed and reads as 0. HAK_OS_NO_MEMORY: nothing moved,
+ * the content of `to` is undefined. HAK_OS_TAKEN: nothing moved, and `to` must not be used any more.
+ */
+enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes);
+
+uint64_t hak_i_os_calls(enum hak_os_call kind);
+uint64_t hak_i_os_failed_calls(void);
+
+HAK_EXTERN_C_END
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "os_boundary/os_boundary.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+#define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
+
+static uint64_t calls[HAK_OS_CALL_KINDS];
+static uint64_t failed_calls;
+
+static bool counted(enum hak_os_call kind, bool succeeded)
+{
+    hak_fetch_add_relaxed(&calls[kind], 1);
+    if (!succeeded)
+        hak_fetch_add_relaxed(&failed_calls, 1);
+    return succeeded;
+}
+
+static void *map(enum hak_os_call kind, void *address, size_t bytes, int protection, int flags)
+{
+    int saved_errno = errno;
+    void *mapped = mmap(address, bytes, protection, PRIVATE_ANONYMOUS | flags, -1, 0);
+    bool succeeded = counted(kind, mapped != MAP_FAILED);
+    errno = saved_errno;
+    return succeeded ? mapped : NULL;
+}
+
+size_t hak_i_os_page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+size_t hak_i_os_physical_bytes(void)
+{
+    int saved_errno = errno;
+    long pages = sysconf(_SC_PHYS_PAGES);
+    errno = saved_errno;
+    return pages > 0 ? (size_t)pages * hak_i_os_page_bytes() : HAK_GIB;
+}
+
+size_t hak_i_os_address_limit_bytes(void)
+{
+    struct rlimit limit;
+    int saved_errno = errno;
+    bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    errno = saved_errno;
+    return limited ? (size_t)limit.rlim_cur : SIZE_MAX;
+}
+
+uint64_t hak_i_os_now_ms(void)
+{
+    struct timespec now = {0};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void *hak_i_os_reserve(size_t bytes)
+{
+    return map(HAK_OS_RESERVE, NULL, bytes, PROT_NONE, MAP_NORESERVE);
+}
+
+void *hak_i_os_reserve_table(size_t bytes)
+{
+    return map(HAK_OS_RESERVE, NULL, bytes, PROT_READ, 0);
+}
+
+void *hak_i_os_map(size_t bytes)
+{
+    return map(HAK_OS_COMMIT, NULL, bytes, PROT_READ | PROT_WRITE, 0);
+}
+
+enum hak_os_result hak_i_os_map_at(void *address, size_t bytes)
+{
+    int saved_errno = errno;
+    void *mapped = mmap(address, bytes, PROT_READ | PROT_WRITE, PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    bool taken = mapped == MAP_FAILED && errno == EEXIST;
+    errno = saved_errno;
+    counted(HAK_OS_COMMIT, mapped == address);
+    if (mapped == address)
+        return HAK_OS_DONE;
+    if (mapped == MAP_FAILED)
+        return taken ? HAK_OS_TAKEN : HAK_OS_NO_MEMORY;
+    hak_i_os_release(mapped, bytes); /* a kernel without MAP_FIXED_NOREPLACE took the address for a hint */
+    return HAK_OS_TAKEN;
+}
+
+bool hak_i_os_commit(void *address, size_t bytes)
+{
+    int saved_errno = errno;
+    bool done = counted(HAK_OS_COMMIT, mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0);
+    errno = saved_errno;
+    return done;
+}
+
+bool hak_i_os_purge(void *address, size_t bytes)
+{
+    int saved_errno = errno;
+    bool done = counted(HAK_OS_PURGE, madvise(address, bytes, MADV_DONTNEED) == 0);
+    errno = saved_errno;
+    return done;
+}
+
+void hak_i_os_release(void *address, size_t bytes)
+{
+    int saved_errno = errno;
+    counted(HAK_OS_RELEASE, munmap(address, bytes) == 0);
+    errno = saved_errno;
+}
+
+enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes)
+{
+    int saved_errno = errno;
+    void *moved = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    errno = saved_errno;
+    if (counted(HAK_OS_REMAP, moved == to))
+        return HAK_OS_DONE;
+    /* the kernel may have unmapped `to` before it failed */
+    return map(HAK_OS_COMMIT, to, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) == to ? HAK_OS_NO_MEMORY : HAK_OS_TAKEN;
+}
+
+uint64_t hak_i_os_calls(enum hak_os_call kind)
+{
+    return hak_load_relaxed(&calls[kind]);
+}
+
+uint64_t hak_i_os_failed_calls(void)
+{
+    return hak_load_relaxed(&failed_calls);
+}
