@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// Spans of 16 KiB units out of the registry's range: growth in steps of 1, 2, 4, 8 MiB, first fit in address order with
+// written pages before clean ones, a bound on free written memory, large blocks, and BigCache.
+#ifndef HAK_ARENA_H
+#define HAK_ARENA_H
+
+#include "arena/arena_types.h"
+
+HAK_EXTERN_C_BEGIN
+
+/* `registry` and `meta` are ready and outlive the arena. False: no memory. */
+bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, struct hak_meta *meta);
+
+/*
+ * The first unit of a span at a multiple of `align_units` (a power of two), or HAK_NO_UNIT: no memory. *clean: it reads
+ * as 0. The span's table entries are writable, and its IDs 0.
+ */
+size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_units, bool *clean);
+
+/* The first `dirty_units` of the span may have been written; the IDs are 0 again. */
+void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
+
+/* Adds the `units` behind a span that ends at `end`; false when they are not free. */
+bool hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units);
+
+/* As hak_i_arena_acquire(), placed where hak_i_arena_extend() will find room for long. */
+size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t units, bool *clean);
+
+/* Asks to keep an empty slab: true when the bound on free written memory has room for it. Lock-free. */
+bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes);
+void hak_i_arena_unretain(struct hak_arena *arena, size_t bytes);
+
+/* Gives back all free written memory; returns the bytes. */
+size_t hak_i_arena_purge(struct hak_arena *arena);
+
+/* Gives back what exceeds the bound. No lock is held by the caller. */
+void hak_i_arena_settle(struct hak_arena *arena);
+
+/* Whether the unit belongs to a slab, a large block or BigCache. Needs no lock; exact while nobody changes it. */
+bool hak_i_arena_holds(const struct hak_arena *arena, size_t unit);
+
+/* The first held unit at or above `unit`, or HAK_NO_UNIT. Needs no lock, as hak_i_arena_holds(). */
+size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit);
+
+/* The number of the first broken invariant, 0 when all hold. Takes the lock, walks everything. */
+int hak_i_arena_audit(struct hak_arena *arena);
+
+/* ----------------------------------------------------------------------------------------------- large blocks ---- */
+
+/* A block of at least `bytes` at a multiple of `alignment`, or NULL. *clean: it reads as 0. */
+void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t alignment, bool *clean);
+
+/* Takes the block at `unit` out of use: its record, or NULL when it is no live large block (any more). */
+struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit);
+
+/* Frees a claimed block. */
+void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large);
+
+/* Changes the size of a live block where it stands; false when it cannot. */
+bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes);
+
+/* A live block's content in a larger block with room behind it, the old block freed; NULL: no memory, nothing changed. */
+void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes);
+
+/* A new block with room to grow, for content that has outgrown the pool. */
+void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes);
+
+HAK_INLINE size_t hak_i_arena_units(size_t bytes)
+{
+    return bytes == 0 ? 1 : ((bytes - 1) >> HAK_UNIT_SHIFT) + 1;
+}
+
+HAK_EXTERN_C_END
+
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What the files of this box share. Functions named *_locked are called with the arena's lock held.
+#ifndef HAK_ARENA_PRIVATE_H
+#define HAK_ARENA_PRIVATE_H
+
+#include "arena/arena.h"
+
+HAK_EXTERN_C_BEGIN
+
+/* Takes these free units out of the sets; returns whether they all read as 0. */
+bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* Puts held units back; the first `dirty_units` were written. */
+void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
+
+bool hak_i_arena_over_bound_locked(struct hak_arena *arena);
+
+/* Notes that units were needed that had been given back. */
+void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* The record is unused from now on. */
+void hak_i_arena_large_retire_locked(struct hak_arena *arena, struct hak_large *large);
+
+/* A cached block of at least `units`, hardly larger, or NULL. */
+struct hak_large *hak_i_big_cache_take(struct hak_big_cache *cache, size_t units);
+
+/* False: the cache has no room for it. */
+bool hak_i_big_cache_put(struct hak_big_cache *cache, struct hak_large *large);
+
+/* The largest cached block (of the topmost bin), NULL when there is none; removes it. */
+struct hak_large *hak_i_big_cache_evict(struct hak_big_cache *cache);
+
+/* A lower bound on the units of the largest cached block, 0 when there is none. */
+size_t hak_i_big_cache_largest(const struct hak_big_cache *cache);
+
+bool hak_i_big_cache_audit(const struct hak_big_cache *cache);
+
+HAK_EXTERN_C_END
+
+#endif

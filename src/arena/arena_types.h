@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#ifndef HAK_ARENA_TYPES_H
+#define HAK_ARENA_TYPES_H
+
+#include "arena/runs.h"
+#include "base/lock.h"
+#include "meta/meta.h"
+#include "registry/registry.h"
+
+/* IDs of units that belong to no heap; see heap/heap_types.h for the others. */
+enum hak_arena_id {
+    HAK_ID_NOTHING = 0,
+    HAK_ID_LARGE = 1,
+    HAK_ID_FREED_LARGE = 2
+};
+
+/* A large block: a span of its own. Records are type-stable. */
+struct hak_large {
+    size_t first_unit;
+    size_t units;
+    size_t asked_units; /* what the program may use; the rest of the span is slack */
+    struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
+    struct hak_large *previous;
+};
+
+/* Sizes in units: 8 bins per doubling. */
+#define HAK_BIG_CACHE_BINS 256
+
+/*
+ * Freed large blocks, found by size in O(1). Guarded by the arena's lock.
+ *   B1  bin b is not empty  <=>  its bit in `filled` is set
+ *   B2  units is the sum of the units of all blocks in the bins
+ */
+struct hak_big_cache {
+    struct hak_large *bins[HAK_BIG_CACHE_BINS];
+    uint64_t filled[HAK_BIG_CACHE_BINS / 64];
+    size_t units;
+    size_t limit_units; /* grows by what is hit, shrinks when blocks are given back */
+    uint64_t hits;
+    uint64_t misses;
+};
+
+/*
+ * All sizes in units of HAK_UNIT_BYTES. Every unit of the range is in exactly one state: reserved; free (usable, in no
+ * one's hand); or held: by a slab, a large block, BigCache, or a purge that is under way.
+ *   A1  reserve, free are disjoint; dirty is a subset of free
+ *   A2  free_units and dirty_units are the sizes of the sets free and dirty
+ *   A3  held units = committed_units - free_units
+ *   A4  a free unit that is not dirty reads as 0
+ */
+struct hak_arena {
+    struct hak_lock lock; /* guards all that follows; no system call is made under it */
+    struct hak_registry *registry;
+    struct hak_meta *meta;
+    struct hak_runs reserve;
+    struct hak_runs free;
+    struct hak_runs dirty;
+    uint64_t *purged; /* a bit per unit: given back, and not handed out since */
+    size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
+    size_t committed_units;
+    size_t free_units;
+    size_t dirty_units;
+    size_t large_units;       /* of live large blocks, slack included */
+    size_t large_asked_units; /* without slack */
+    size_t large_blocks;
+    unsigned growth_steps;
+    bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
+    size_t credit_units;
+    uint64_t credit_ms;     /* when credit last changed */
+    uint64_t last_purge_ms; /* when pages were last given back to keep the bound */
+    uint64_t purged_units;
+    uint64_t repurchased_units;
+    struct hak_large *unused_records;
+    struct hak_big_cache cache;
+    size_t retained_bytes; /* empty slabs that heaps keep; atomic, not under the lock */
+};
+
+#endif

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "arena/arena_private.h"
+#include "base/bits.h"
+#include "os_boundary/os_boundary.h"
+
+/* From this size on moving pages is cheaper than copying bytes. */
+#define MOVE_PAGES_BYTES (256 * HAK_KIB)
+
+void hak_i_arena_large_retire_locked(struct hak_arena *arena, struct hak_large *large)
+{
+    large->next = arena->unused_records;
+    arena->unused_records = large;
+}
+
+static struct hak_large *new_record(struct hak_arena *arena)
+{
+    hak_i_base_lock(&arena->lock);
+    struct hak_large *large = arena->unused_records;
+    if (large != NULL)
+        arena->unused_records = large->next;
+    hak_i_base_unlock(&arena->lock);
+    return large != NULL ? large : (struct hak_large *)hak_i_meta_carve(arena->meta, sizeof *large);
+}
+
+static void retire_record(struct hak_arena *arena, struct hak_large *large)
+{
+    hak_i_base_lock(&arena->lock);
+    hak_i_arena_large_retire_locked(arena, large);
+    hak_i_base_unlock(&arena->lock);
+}
+
+static void account(struct hak_arena *arena, const struct hak_large *large, bool added)
+{
+    hak_i_base_lock(&arena->lock);
+    size_t sign = added ? 1 : SIZE_MAX;
+    arena->large_units += sign * large->units;
+    arena->large_asked_units += sign * large->asked_units;
+    arena->large_blocks += sign;
+    hak_i_base_unlock(&arena->lock);
+}
+
+static void *address_of(const struct hak_arena *arena, const struct hak_large *large)
+{
+    return (void *)hak_i_registry_address(arena->registry, large->first_unit);
+}
+
+/* The block becomes visible to hak_free(). */
+static void *publish(struct hak_arena *arena, struct hak_large *large, size_t asked_units)
+{
+    large->asked_units = asked_units;
+    account(arena, large, true);
+    hak_i_registry_set_record(arena->registry, large->first_unit, large);
+    hak_i_registry_set_id(arena->registry, large->first_unit, HAK_ID_LARGE);
+    return address_of(arena, large);
+}
+
+static struct hak_large *take_cached(struct hak_arena *arena, size_t units)
+{
+    hak_i_base_lock(&arena->lock);
+    struct hak_large *large = hak_i_big_cache_take(&arena->cache, units);
+    hak_i_base_unlock(&arena->lock);
+    return large;
+}
+
+/* A record for the span, which is given back when there is none. */
+static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_t units)
+{
+    if (first == HAK_NO_UNIT)
+        return NULL;
+    struct hak_large *large = new_record(arena);
+    if (large == NULL) {
+        hak_i_arena_release(arena, first, units, units);
+        return NULL;
+    }
+    large->first_unit = first;
+    large->units = hak_round_up(units, arena->grain_units);
+    return large;
+}
+
+void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t alignment, bool *clean)
+{
+    size_t units = hak_i_arena_units(bytes);
+    size_t align_units = alignment > HAK_UNIT_BYTES ? alignment >> HAK_UNIT_SHIFT : 1;
+    struct hak_large *large = align_units == 1 ? take_cached(arena, units) : NULL;
+    *clean = false;
+    if (large == NULL)
+        large = record_for(arena, hak_i_arena_acquire(arena, units, align_units, clean), units);
+    return large == NULL ? NULL : publish(arena, large, units);
+}
+
+void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
+{
+    size_t units = hak_i_arena_units(bytes);
+    bool clean;
+    struct hak_large *large = take_cached(arena, units);
+    if (large == NULL)
+        large = record_for(arena, hak_i_arena_acquire_roomy(arena, units, &clean), units);
+    return large == NULL ? NULL : publish(arena, large, units);
+}
+
+struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit)
+{
+    /* acq_rel: of two threads that free the block one gets it, and sees what was written before it was freed */
+    uint32_t expected = HAK_ID_LARGE;
+    if (!hak_cas_strong_acq_rel(&arena->registry->ids[unit], &expected, HAK_ID_FREED_LARGE))
+        return NULL;
+    return (struct hak_large *)hak_i_registry_record(arena->registry, unit);
+}
+
+void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
+{
+    account(arena, large, false);
+    hak_i_base_lock(&arena->lock);
+    bool cached = hak_i_big_cache_put(&arena->cache, large);
+    if (!cached) {
+        hak_i_arena_put_locked(arena, large->first_unit, large->units, large->units);
+        hak_i_arena_large_retire_locked(arena, large);
+    }
+    bool over = hak_i_arena_over_bound_locked(arena);
+    hak_i_base_unlock(&arena->lock);
+    if (over)
+        hak_i_arena_settle(arena);
+}
+
+/* Gives up what is behind the first `units` of the block. */
+static void shrink(struct hak_arena *arena, struct hak_large *large, size_t units)
+{
+    size_t kept = hak_round_up(units, arena->grain_units);
+    size_t surplus = large->units - kept;
+    large->units = kept;
+    if (surplus != 0)
+        hak_i_arena_release(arena, large->first_unit + kept, surplus, surplus);
+}
+
+bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+{
+    size_t units = hak_i_arena_units(bytes);
+    if (units == large->asked_units)
+        return true;
+    size_t missing = units > large->units ? units - large->units : 0;
+    if (missing != 0 && !hak_i_arena_extend(arena, large->first_unit + large->units, missing))
+        return false;
+    account(arena, large, false);
+    if (missing != 0)
+        large->units += hak_round_up(missing, arena->grain_units);
+    else if (units < large->asked_units)
+        shrink(arena, large, units);
+    large->asked_units = units;
+    account(arena, large, true);
+    return true;
+}
+
+/* What became of the old block's span. */
+enum moved {
+    PAGES_MOVED,   /* it reads as 0 now */
+    BYTES_COPIED,
+    TARGET_LOST
+};
+
+static enum moved move_content(void *from, void *to, size_t bytes)
+{
+    if (bytes >= MOVE_PAGES_BYTES) {
+        enum hak_os_result result = hak_i_os_move(from, to, bytes);
+        if (result != HAK_OS_NO_MEMORY)
+            return result == HAK_OS_DONE ? PAGES_MOVED : TARGET_LOST;
+    }
+    memcpy(to, from, bytes);
+    return BYTES_COPIED;
+}
+
+void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+{
+    void *from = address_of(arena, large);
+    void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
+    if (to == NULL)
+        return NULL;
+    enum moved moved = move_content(from, to, large->asked_units << HAK_UNIT_SHIFT);
+    if (moved == TARGET_LOST)
+        return NULL;
+    struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
+    if (old == NULL)
+        return to;
+    if (moved == BYTES_COPIED) {
+        hak_i_arena_large_release(arena, old);
+        return to;
+    }
+    account(arena, old, false);
+    hak_i_arena_release(arena, old->first_unit, old->units, 0);
+    retire_record(arena, old);
+    return to;
+}

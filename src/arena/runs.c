@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+#include "arena/runs.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+
+/* After so many runs that are long enough but lie badly, one is looked for that is long enough wherever it lies. */
+#define BAD_FITS_MAX 32
+
+struct search {
+    const struct hak_runs *runs;
+    size_t count;
+    size_t align;
+    unsigned bad_fits;
+};
+
+size_t hak_i_runs_bytes(size_t units)
+{
+    size_t leaves = hak_power_of_two_at_least(units / HAK_RUNS_LEAF_UNITS);
+    return leaves * (HAK_RUNS_LEAF_WORDS * sizeof(uint64_t) + 2 * sizeof(struct hak_run));
+}
+
+void hak_i_runs_init(struct hak_runs *runs, void *memory, size_t units, size_t phase, bool full)
+{
+    size_t leaves = hak_power_of_two_at_least(units / HAK_RUNS_LEAF_UNITS);
+    uint64_t *words = (uint64_t *)memory;
+    *runs = (struct hak_runs){.words = words,
+                              .nodes = (struct hak_run *)(words + leaves * HAK_RUNS_LEAF_WORDS),
+                              .leaves = leaves,
+                              .phase = phase,
+                              .inverted = full};
+    if (full && leaves * HAK_RUNS_LEAF_UNITS > units)
+        hak_i_runs_remove(runs, units, leaves * HAK_RUNS_LEAF_UNITS - units);
+}
+
+/* Words are read without the lock by hak_owns() and by reports, hence relaxed atomics. */
+static uint64_t word_at(const struct hak_runs *runs, size_t index)
+{
+    uint64_t word = hak_load_relaxed(&runs->words[index]);
+    return runs->inverted ? ~word : word;
+}
+
+/* An inverted set stores each length as what is missing to the node's whole span. */
+static struct hak_run translated(const struct hak_runs *runs, struct hak_run run, uint32_t span)
+{
+    if (!runs->inverted)
+        return run;
+    return (struct hak_run){span - run.head, span - run.longest, span - run.tail};
+}
+
+static struct hak_run node_at(const struct hak_runs *runs, size_t node, uint32_t span)
+{
+    return translated(runs, runs->nodes[node], span);
+}
+
+static bool node_store(struct hak_runs *runs, size_t node, uint32_t span, struct hak_run run)
+{
+    struct hak_run stored = translated(runs, run, span);
+    struct hak_run *place = &runs->nodes[node];
+    bool changed = place->head != stored.head || place->longest != stored.longest || place->tail != stored.tail;
+    *place = stored;
+    return changed;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint32_t longest_in_word(uint64_t word)
+{
+    uint32_t length = 0;
+    for (; word != 0; word &= word << 1)
+        length++;
+    return length;
+}
+
+static struct hak_run leaf_summary(const struct hak_runs *runs, size_t leaf)
+{
+    struct hak_run run = {0};
+    uint32_t open = 0; /* the run that reaches the end of the words seen so far */
+    for (size_t i = 0; i < HAK_RUNS_LEAF_WORDS; i++) {
+        uint64_t word = word_at(runs, leaf * HAK_RUNS_LEAF_WORDS + i);
+        if (word == ~(uint64_t)0) {
+            open += 64;
+            continue;
+        }
+        open += hak_bits_lowest(~word);
+        if (run.head == 0 && open == i * 64 + hak_bits_lowest(~word))
+            run.head = open;
+        run.longest = larger(run.longest, larger(open, longest_in_word(word)));
+        open = 63 - hak_bits_highest(~word);
+    }
+    run.tail = open;
+    run.longest = larger(run.longest, open);
+    if (open == HAK_RUNS_LEAF_UNITS)
+        run.head = open;
+    return run;
+}
+
+static struct hak_run joined(struct hak_run left, struct hak_run right, uint32_t half)
+{
+    return (struct hak_run){
+        .head = left.head == half ? half + right.head : left.head,
+        .longest = larger(larger(left.longest, right.longest), left.tail + right.head),
+        .tail = right.tail == half ? half + left.tail : right.tail,
+    };
+}
+
+static struct hak_run node_summary(const struct hak_runs *runs, size_t node, uint32_t half)
+{
+    return joined(node_at(runs, 2 * node, half), node_at(runs, 2 * node + 1, half), half);
+}
+
+static void refresh(struct hak_runs *runs, size_t first, size_t count)
+{
+    size_t from = first / HAK_RUNS_LEAF_UNITS;
+    size_t to = (first + count - 1) / HAK_RUNS_LEAF_UNITS;
+    bool changed = false;
+    for (size_t leaf = from; leaf <= to; leaf++)
+        changed |= node_store(runs, runs->leaves + leaf, HAK_RUNS_LEAF_UNITS, leaf_summary(runs, leaf));
+    uint32_t half = HAK_RUNS_LEAF_UNITS;
+    from = (runs->leaves + from) / 2;
+    to = (runs->leaves + to) / 2;
+    for (; changed && to >= 1; from /= 2, to /= 2, half *= 2) {
+        changed = false;
+        for (size_t node = from; node <= to; node++)
+            changed |= node_store(runs, node, 2 * half, node_summary(runs, node, half));
+    }
+}
+
+static void change(struct hak_runs *runs, size_t first, size_t count, bool stored_bits)
+{
+    size_t end = first + count;
+    for (size_t unit = first; unit < end;) {
+        unsigned bit = unit % 64;
+        unsigned taken = (unsigned)(end - unit < 64U - bit ? end - unit : 64U - bit);
+        uint64_t mask = hak_bits_range(bit, taken);
+        uint64_t word = runs->words[unit / 64];
+        hak_store_relaxed(&runs->words[unit / 64], stored_bits ? word | mask : word & ~mask);
+        unit += taken;
+    }
+    refresh(runs, first, count);
+}
+
+void hak_i_runs_add(struct hak_runs *runs, size_t first, size_t count)
+{
+    change(runs, first, count, !runs->inverted);
+}
+
+void hak_i_runs_remove(struct hak_runs *runs, size_t first, size_t count)
+{
+    change(runs, first, count, runs->inverted);
+}
+
+/* Where `count` aligned units fit into the run [first, first + length), or HAK_NO_UNIT. */
+static size_t fit(struct search *search, size_t first, size_t length)
+{
+    if (length < search->count)
+        return HAK_NO_UNIT;
+    size_t at = hak_round_up(first + search->runs->phase, search->align) - search->runs->phase;
+    if (at + search->count <= first + length)
+        return at;
+    search->bad_fits++;
+    return HAK_NO_UNIT;
+}
+
+static size_t find_in_leaf(struct search *search, size_t leaf)
+{
+    size_t unit = leaf * HAK_RUNS_LEAF_UNITS;
+    size_t end = unit + HAK_RUNS_LEAF_UNITS;
+    while (unit < end) {
+        uint64_t word = word_at(search->runs, unit / 64) >> unit % 64;
+        if (word == 0) {
+            unit = (unit / 64 + 1) * 64;
+            continue;
+        }
+        unit += hak_bits_lowest(word);
+        size_t length = hak_i_runs_length(search->runs, unit, end - unit);
+        size_t found = fit(search, unit, length);
+        if (found != HAK_NO_UNIT)
+            return found;
+        unit += length;
+    }
+    return HAK_NO_UNIT;
+}
+
+/* Left part, then the run across the middle, then the right part: address order. */
+static size_t find_below(struct search *search, size_t node, size_t first, uint32_t span)
+{
+    if (node_at(search->runs, node, span).longest < search->count || search->bad_fits > BAD_FITS_MAX)
+        return HAK_NO_UNIT;
+    if (node >= search->runs->leaves)
+        return find_in_leaf(search, node - search->runs->leaves);
+    uint32_t half = span / 2;
+    size_t found = find_below(search, 2 * node, first, half);
+    if (found == HAK_NO_UNIT) {
+        uint32_t left = node_at(search->runs, 2 * node, half).tail;
+        uint32_t right = node_at(search->runs, 2 * node + 1, half).head;
+        found = fit(search, first + half - left, (size_t)left + right);
+    }
+    return found != HAK_NO_UNIT ? found : find_below(search, 2 * node + 1, first + half, half);
+}
+
+static uint32_t whole_span(const struct hak_runs *runs)
+{
+    return (uint32_t)(runs->leaves * HAK_RUNS_LEAF_UNITS);
+}
+
+size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align)
+{
+    struct search search = {runs, count, align, 0};
+    size_t found = find_below(&search, 1, 0, whole_span(runs));
+    if (found != HAK_NO_UNIT || search.bad_fits <= BAD_FITS_MAX)
+        return found;
+    struct search wider = {runs, count + align - 1, 1, 0};
+    found = find_below(&wider, 1, 0, whole_span(runs));
+    return found == HAK_NO_UNIT ? found : hak_round_up(found + runs->phase, align) - runs->phase;
+}
+
+size_t hak_i_runs_longest(const struct hak_runs *runs)
+{
+    return node_at(runs, 1, whole_span(runs)).longest;
+}
+
+size_t hak_i_runs_length(const struct hak_runs *runs, size_t first, size_t limit)
+{
+    size_t units = runs->leaves * HAK_RUNS_LEAF_UNITS;
+    size_t length = 0;
+    while (length < limit && first + length < units) {
+        size_t unit = first + length;
+        uint64_t gaps = ~word_at(runs, unit / 64) >> unit % 64;
+        if (gaps != 0) {
+            length += hak_bits_lowest(gaps);
+            break;
+        }
+        length += 64 - unit % 64;
+    }
+    return length < limit ? length : limit;
+}
+
+bool hak_i_runs_has(const struct hak_runs *runs, size_t unit)
+{
+    return (word_at(runs, unit / 64) >> unit % 64 & 1) != 0;
+}
+
+size_t hak_i_runs_count(const struct hak_runs *runs, size_t first, size_t count)
+{
+    size_t end = first + count;
+    size_t total = 0;
+    for (size_t unit = first; unit < end;) {
+        unsigned bit = unit % 64;
+        unsigned taken = (unsigned)(end - unit < 64U - bit ? end - unit : 64U - bit);
+        total += hak_bits_count(word_at(runs, unit / 64) & hak_bits_range(bit, taken));
+        unit += taken;
+    }
+    return total;
+}
+
+static bool same(struct hak_run a, struct hak_run b)
+{
+    return a.head == b.head && a.longest == b.longest && a.tail == b.tail;
+}
+
+bool hak_i_runs_audit(const struct hak_runs *runs)
+{
+    for (size_t leaf = 0; leaf < runs->leaves; leaf++)
+        if (!same(node_at(runs, runs->leaves + leaf, HAK_RUNS_LEAF_UNITS), leaf_summary(runs, leaf)))
+            return false;
+    uint32_t span = whole_span(runs);
+    for (size_t level = 1; level < runs->leaves; level *= 2, span /= 2)
+        for (size_t node = level; node < 2 * level; node++)
+            if (!same(node_at(runs, node, span), node_summary(runs, node, span / 2)))
+                return false;
+    return true;
+}
