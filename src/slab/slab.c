@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+#include "slab/slab.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+void hak_i_slab_init(struct hak_slabs *slabs, struct hak_arena *arena)
+{
+    *slabs = (struct hak_slabs){.arena = arena};
+    hak_i_base_lock_init(&slabs->lock, HAK_RANK_RECORDS);
+}
+
+static struct hak_slab *new_record(struct hak_slabs *slabs)
+{
+    hak_i_base_lock(&slabs->lock);
+    struct hak_slab *slab = slabs->unused;
+    if (slab != NULL)
+        slabs->unused = slab->next;
+    hak_i_base_unlock(&slabs->lock);
+    return slab != NULL ? slab : (struct hak_slab *)hak_i_meta_carve(slabs->arena->meta, sizeof *slab);
+}
+
+static void retire_record(struct hak_slabs *slabs, struct hak_slab *slab)
+{
+    hak_store_relaxed(&slab->state, HAK_SLAB_UNUSED);
+    hak_i_base_lock(&slabs->lock);
+    slab->next = slabs->unused;
+    slabs->unused = slab;
+    hak_i_base_unlock(&slabs->lock);
+}
+
+static size_t first_unit(const struct hak_slabs *slabs, const struct hak_slab *slab)
+{
+    return hak_i_registry_unit(slabs->arena->registry, slab->start);
+}
+
+/* Spans of a power of two are aligned to it; the others hold blocks that start at units. */
+static size_t alignment_units(size_t units)
+{
+    return hak_is_power_of_two(units) ? units : 1;
+}
+
+static void set_records(struct hak_slabs *slabs, size_t first, size_t units, struct hak_slab *slab)
+{
+    for (size_t unit = first; unit < first + units; unit++)
+        hak_i_registry_set_record(slabs->arena->registry, unit, slab);
+}
+
+struct hak_slab *hak_i_slab_acquire(struct hak_slabs *slabs, size_t bytes)
+{
+    size_t units = bytes >> HAK_UNIT_SHIFT;
+    struct hak_slab *slab = new_record(slabs);
+    if (slab == NULL)
+        return NULL;
+    bool clean;
+    size_t first = hak_i_arena_acquire(slabs->arena, units, alignment_units(units), &clean);
+    if (first == HAK_NO_UNIT) {
+        retire_record(slabs, slab);
+        return NULL;
+    }
+    hak_store_relaxed(&slab->start, hak_i_registry_address(slabs->arena->registry, first));
+    hak_store_relaxed(&slab->carved, 0);
+    slab->span_bytes = bytes;
+    slab->clean = clean;
+    slab->retained = false;
+    set_records(slabs, first, units, slab);
+    hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
+    return slab;
+}
+
+static size_t written_bytes(const struct hak_slab *slab)
+{
+    return slab->clean ? (size_t)slab->carved * hak_i_slab_class(slab)->block_bytes : slab->span_bytes;
+}
+
+void hak_i_slab_release(struct hak_slabs *slabs, struct hak_slab *slab)
+{
+    size_t first = first_unit(slabs, slab);
+    size_t units = slab->span_bytes >> HAK_UNIT_SHIFT;
+    size_t written_units = (written_bytes(slab) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
+    retire_record(slabs, slab);
+    hak_i_arena_release(slabs->arena, first, units, written_units);
+}
+
+/* From HAK_UNIT_BLOCK_BYTES on only the units that start a block carry the ID. */
+static void set_ids(struct hak_slabs *slabs, const struct hak_slab *slab, uint32_t id)
+{
+    size_t block_units = hak_i_slab_class(slab)->block_bytes >> HAK_UNIT_SHIFT;
+    size_t step = block_units < HAK_UNIT_BLOCK_BYTES / HAK_UNIT_BYTES ? 1 : block_units;
+    size_t first = first_unit(slabs, slab);
+    size_t end = first + (slab->span_bytes >> HAK_UNIT_SHIFT);
+    for (size_t unit = first; unit < end; unit++)
+        hak_i_registry_set_id(slabs->arena->registry, unit, (unit - first) % step == 0 ? id : HAK_ID_NOTHING);
+}
+
+void hak_i_slab_bind(struct hak_slabs *slabs, struct hak_slab *slab, unsigned class_index, struct hak_inbox *owner,
+                     uint32_t id_base)
+{
+    HAK_ASSERT(slab->state == HAK_SLAB_EMPTY && slab->span_bytes == hak_i_slab_classes[class_index].slab_bytes);
+    /* what an earlier class carved was written */
+    slab->clean = slab->clean && slab->carved == 0;
+    slab->class_index = (uint8_t)class_index;
+    hak_store_relaxed(&slab->carved, 0);
+    hak_store_relaxed(&slab->free_count, 0);
+    slab->listed = false;
+    memset(slab->local, 0, sizeof slab->local);
+    hak_i_slab_hand_over(slabs, slab, owner, id_base);
+    hak_store_relaxed(&slab->state, HAK_SLAB_BOUND);
+}
+
+void hak_i_slab_hand_over(struct hak_slabs *slabs, struct hak_slab *slab, struct hak_inbox *owner, uint32_t id_base)
+{
+    /* release: a freer that reads the new owner pushes to an inbox that is set up */
+    hak_store_release(&slab->owner, owner);
+    set_ids(slabs, slab, id_base | (uint32_t)slab->class_index * 32);
+}
+
+void hak_i_slab_unbind(struct hak_slabs *slabs, struct hak_slab *slab)
+{
+    HAK_ASSERT(hak_i_slab_is_empty(slab) && !slab->listed);
+    set_ids(slabs, slab, HAK_ID_NOTHING);
+    hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
+}
+
+static unsigned take_freed(struct hak_slab *slab, unsigned count, void **blocks)
+{
+    unsigned wanted = count < slab->free_count ? count : slab->free_count;
+    unsigned taken = 0;
+    for (unsigned word = 0; taken < wanted; word++) {
+        uint64_t bits = slab->local[word];
+        for (; bits != 0 && taken < wanted; bits &= bits - 1)
+            blocks[taken++] = hak_i_slab_block(slab, word * 64 + hak_bits_lowest(bits));
+        slab->local[word] = bits;
+    }
+    hak_store_relaxed(&slab->free_count, (uint16_t)(slab->free_count - taken));
+    return taken;
+}
+
+static unsigned carve(struct hak_slab *slab, unsigned count, void **blocks)
+{
+    unsigned left = (unsigned)hak_i_slab_class(slab)->block_count - slab->carved;
+    unsigned taken = count < left ? count : left;
+    for (unsigned i = 0; i < taken; i++)
+        blocks[i] = hak_i_slab_block(slab, slab->carved + i);
+    hak_store_relaxed(&slab->carved, (uint16_t)(slab->carved + taken));
+    return taken;
+}
+
+unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **blocks)
+{
+    unsigned taken = take_freed(slab, count, blocks);
+    return taken + carve(slab, count - taken, blocks + taken);
+}
+
+void *hak_i_slab_take_clean(struct hak_slab *slab)
+{
+    void *block = NULL;
+    if (slab->clean)
+        carve(slab, 1, &block);
+    return block;
+}
+
+/* The bits of `word` that stand for blocks below the carve mark. */
+static uint64_t carved_bits(const struct hak_slab *slab, unsigned word)
+{
+    unsigned below = word * 64;
+    if (slab->carved <= below)
+        return 0;
+    unsigned count = slab->carved - below;
+    return count >= 64 ? ~(uint64_t)0 : hak_bits_range(0, count);
+}
+
+uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits)
+{
+    uint64_t wrong = (bits & slab->local[word]) | (bits & ~carved_bits(slab, word));
+    bits &= ~wrong;
+    slab->local[word] |= bits;
+    hak_store_relaxed(&slab->free_count, (uint16_t)(slab->free_count + hak_bits_count(bits)));
+    return wrong;
+}
