@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// Claiming and giving back whole heaps, and taking slabs over from idle ones.
+#include "base/check.h"
+#include "heap/heap_private.h"
+
+/* Slabs taken from one idle heap at a time. */
+#define TAKE_OVER_SLABS_MAX 16
+
+void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full)
+{
+    *heaps = (struct hak_heaps){.slabs = slabs, .check_full = check_full};
+    hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);
+}
+
+/* ----------------------------------------------------------------------------------------------- the idle list ---- */
+
+static void link_idle(struct hak_heaps *heaps, struct hak_heap *heap)
+{
+    heap->held = false;
+    heap->previous_idle = NULL;
+    heap->next_idle = heaps->idle_newest;
+    if (heap->next_idle != NULL)
+        heap->next_idle->previous_idle = heap;
+    else
+        heaps->idle_oldest = heap;
+    heaps->idle_newest = heap;
+    hak_store_relaxed(&heaps->idle_count, heaps->idle_count + 1);
+}
+
+static void unlink_idle(struct hak_heaps *heaps, struct hak_heap *heap)
+{
+    if (heap->previous_idle != NULL)
+        heap->previous_idle->next_idle = heap->next_idle;
+    else
+        heaps->idle_newest = heap->next_idle;
+    if (heap->next_idle != NULL)
+        heap->next_idle->previous_idle = heap->previous_idle;
+    else
+        heaps->idle_oldest = heap->previous_idle;
+    heap->held = true;
+    hak_store_relaxed(&heaps->idle_count, heaps->idle_count - 1);
+}
+
+/* What was pending while the heap was idle becomes its holder's. */
+static void take_inbox(struct hak_heap *heap)
+{
+    HAK_ASSERT(heap->drained == NULL);
+    heap->drained = hak_i_inbox_take(&heap->inbox);
+}
+
+static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *const *which)
+{
+    if (hak_load_relaxed(&heaps->idle_count) == 0)
+        return NULL;
+    hak_i_base_lock(&heaps->lock);
+    struct hak_heap *heap = *which;
+    if (heap != NULL)
+        unlink_idle(heaps, heap);
+    hak_i_base_unlock(&heaps->lock);
+    if (heap != NULL)
+        take_inbox(heap);
+    return heap;
+}
+
+/* The heap's inbox has to be empty when the idle mark is set, so that its holder sees everything or the mark does. */
+static void become_idle(struct hak_heap *heap)
+{
+    do {
+        hak_i_heap_enter(heap);
+        hak_i_heap_drain_all(heap);
+        hak_i_heap_leave(heap);
+    } while (!hak_i_inbox_make_idle(&heap->inbox));
+    hak_i_base_lock(&heap->heaps->lock);
+    link_idle(heap->heaps, heap);
+    hak_i_base_unlock(&heap->heaps->lock);
+}
+
+/* ---------------------------------------------------------------------------------------------- whole heaps ---- */
+
+static void set_up(struct hak_heaps *heaps, struct hak_heap *heap)
+{
+    const struct hak_registry *registry = heaps->slabs->arena->registry;
+    heap->heaps = heaps;
+    heap->held = true;
+    heap->hot.base = registry->base;
+    heap->hot.units = heaps->check_full ? 0 : registry->units;
+    heap->hot.ids = registry->ids;
+    hak_i_stacks_init(heap);
+}
+
+/* Gives the heap its number and makes it one of all; false: there are too many. */
+static bool enlist(struct hak_heaps *heaps, struct hak_heap *heap)
+{
+    hak_i_base_lock(&heaps->lock);
+    bool room = heaps->heap_count < HAK_HEAP_NUMBER_MAX;
+    if (room) {
+        heap->number = heaps->heap_count + 1;
+        heap->hot.id = heap->number << HAK_ID_HEAP_SHIFT;
+        heap->next_heap = heaps->all;
+        hak_store_relaxed(&heaps->heap_count, heap->number);
+        hak_store_release(&heaps->all, heap); /* readers follow the list without the lock */
+    }
+    hak_i_base_unlock(&heaps->lock);
+    return room;
+}
+
+static struct hak_heap *new_heap(struct hak_heaps *heaps)
+{
+    struct hak_heap *heap = (struct hak_heap *)hak_i_meta_carve(heaps->slabs->arena->meta, sizeof *heap);
+    if (heap == NULL)
+        return NULL;
+    set_up(heaps, heap);
+    return enlist(heaps, heap) ? heap : NULL;
+}
+
+struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
+{
+    struct hak_heap *heap = claim_idle(heaps, &heaps->idle_newest);
+    if (heap == NULL)
+        heap = new_heap(heaps);
+    if (heap != NULL)
+        hak_count(&heap->counts.claims, 1);
+    return heap;
+}
+
+void hak_i_heap_release(struct hak_heap *heap)
+{
+    hak_i_heap_purge(heap);
+    become_idle(heap);
+}
+
+void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
+{
+    struct hak_heap *heap = (struct hak_heap *)(void *)((char *)inbox - offsetof(struct hak_heap, inbox));
+    if (!hak_i_base_lock_try(&heaps->lock))
+        return;
+    bool claimed = !heap->held;
+    if (claimed)
+        unlink_idle(heaps, heap);
+    hak_i_base_unlock(&heaps->lock);
+    if (!claimed)
+        return;
+    take_inbox(heap);
+    hak_i_heap_release(heap);
+}
+
+void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
+{
+    for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0; left--) {
+        struct hak_heap *heap = claim_idle(heaps, &heaps->idle_oldest);
+        if (heap == NULL)
+            return;
+        hak_i_heap_release(heap);
+    }
+}
+
+/* The child has one thread, so what was taken from the inbox can go back before the mark is set. */
+static void adopt(struct hak_heaps *heaps, struct hak_heap *heap)
+{
+    hak_i_combine_publish_all(heap);
+    while (heap->drained != NULL) {
+        struct hak_slab *slab = heap->drained;
+        heap->drained = hak_load_relaxed(&slab->next_pending);
+        hak_i_inbox_push(&heap->inbox, slab);
+    }
+    hak_fetch_or_relaxed(&heap->inbox.head, HAK_INBOX_IDLE);
+    link_idle(heaps, heap);
+}
+
+void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine)
+{
+    for (struct hak_heap *heap = heaps->all; heap != NULL; heap = heap->next_heap)
+        if (heap != mine && heap->held && !heap->busy)
+            adopt(heaps, heap);
+}
+
+/* ---------------------------------------------------------------------------------------------------- hand-over ---- */
+
+static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_slab *slab)
+{
+    struct hak_stack *stack = &from->stacks[slab->class_index];
+    if (stack->kept == slab) {
+        stack->kept = NULL;
+        slab->retained = false;
+        hak_i_arena_unretain(heap->heaps->slabs->arena, slab->span_bytes);
+    }
+    hak_i_heap_unlist(from, slab);
+    from->slab_bytes -= slab->span_bytes;
+    hak_i_slab_hand_over(heap->heaps->slabs, slab, &heap->inbox, heap->hot.id);
+    hak_i_heap_adopt(heap, slab);
+    hak_count(&heap->counts.handovers, 1);
+}
+
+/* What was found while working for an idle heap is told by the heap that worked. */
+static void inherit_findings(struct hak_heap *heap, struct hak_heap *from)
+{
+    for (unsigned i = 0; i < from->finding_count && heap->finding_count < HAK_HEAP_FINDINGS; i++)
+        heap->findings[heap->finding_count++] = from->findings[i];
+    from->finding_count = 0;
+}
+
+bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_heap *from = claim_idle(heap->heaps, &heap->heaps->idle_oldest);
+    if (from == NULL)
+        return false;
+    hak_i_heap_enter(from);
+    hak_i_heap_drain_all(from);
+    bool any = from->stacks[class_index].rooms != NULL;
+    for (unsigned i = 0; i < TAKE_OVER_SLABS_MAX && from->stacks[class_index].rooms != NULL; i++)
+        take_slab(heap, from, from->stacks[class_index].rooms);
+    hak_i_heap_leave(from);
+    inherit_findings(heap, from);
+    become_idle(from);
+    return any;
+}

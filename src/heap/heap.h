@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// A thread's heap: stacks of free blocks, what refills and flushes them, the combining buffer for blocks of other heaps,
+// and the claiming and giving back of whole heaps. A heap is used by the thread that holds it.
+#ifndef HAK_HEAP_H
+#define HAK_HEAP_H
+
+#include "heap/heap_types.h"
+
+HAK_EXTERN_C_BEGIN
+
+void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full);
+
+/* ------------------------------------------------------------------------------------ claiming and giving back ---- */
+
+/* A heap for the calling thread: an idle one, or a new one; NULL: no memory. */
+struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
+
+/* Gives the heap back whole: nothing on its stacks, in its combining buffer or its inbox, no empty slab. */
+void hak_i_heap_release(struct hak_heap *heap);
+
+/* Looks after an idle heap at which much is pending, unless someone else does. */
+void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox);
+
+/* In a forked child: heaps of threads that no longer exist become idle, but for those that were at work. */
+void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine);
+
+/* Gives back what idle heaps keep: their stacks, empty slabs and what is pending there. */
+void hak_i_heaps_purge_idle(struct hak_heaps *heaps);
+
+/* ------------------------------------------------------------------------------------------------- slow paths ---- */
+
+/* A block of the class, whose stack is empty; the stack is refilled. NULL: no memory. */
+void *hak_i_heap_alloc(struct hak_heap *heap, unsigned class_index);
+
+/* A block that was never used and reads as 0, or NULL when there is none at hand. */
+void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index);
+
+/* Frees a block of this heap whose class's stack is full; the oldest blocks there are flushed. */
+void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block);
+
+/* Frees a block of another heap; `id` is what the registry says of its unit. */
+void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
+
+/* As hak_i_heap_free_remote(), for a thread without a heap. True: it was free already. */
+bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
+
+/* Publishes the combining buffer, flushes the stacks, collects what is pending, gives empty slabs back. */
+void hak_i_heap_purge(struct hak_heap *heap);
+
+/* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
+bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
+
+/* The block's double on the stacks of a heap at rest, or NULL. Changes nothing. */
+void *hak_i_heap_find_double(const struct hak_heap *heap);
+
+/* The number of the first broken invariant, 0 when all hold; for a heap at rest. */
+int hak_i_heap_audit(const struct hak_heap *heap);
+
+/* ------------------------------------------------------------------------------------------------------ inline ---- */
+
+HAK_INLINE unsigned hak_i_heap_class_of_id(uint32_t id)
+{
+    return (id & ((1U << HAK_ID_HEAP_SHIFT) - 1)) / HAK_BIN_BYTES;
+}
+
+HAK_INLINE uint32_t hak_i_heap_number_of_id(uint32_t id)
+{
+    return id >> HAK_ID_HEAP_SHIFT;
+}
+
+HAK_EXTERN_C_END
+
+#endif

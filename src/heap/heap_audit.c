@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include "heap/heap_private.h"
+
+static bool stack_is_sound(const struct hak_heap *heap, unsigned class_index)
+{
+    const struct hak_stack *stack = &heap->stacks[class_index];
+    const struct hak_bin *bin = &heap->hot.bins[class_index];
+    bool ordered = stack->array + HAK_STACK_SENTINELS <= stack->first && stack->first <= bin->top &&
+                   bin->top <= bin->full && bin->full <= stack->array + HAK_STACK_SENTINELS + stack->slots &&
+                   bin->full <= stack->first + stack->capacity;
+    return ordered && stack->first[-1] == NULL && stack->first[-2] == NULL;
+}
+
+static bool granted_is_right(const struct hak_heap *heap)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        bytes += (size_t)heap->stacks[i].capacity * hak_i_slab_classes[i].block_bytes;
+    return bytes == heap->granted_bytes;
+}
+
+static bool rooms_are_sound(const struct hak_heap *heap, unsigned class_index)
+{
+    for (const struct hak_slab *slab = heap->stacks[class_index].rooms; slab != NULL; slab = slab->next)
+        if (slab->class_index != class_index || hak_load_relaxed(&slab->owner) != &heap->inbox || !slab->listed ||
+            hak_i_slab_audit(heap->heaps->slabs, slab) != 0)
+            return false;
+    return true;
+}
+
+static bool idle_is_sound(const struct hak_heap *heap)
+{
+    return heap->held || (heap->combine.filled == 0 && (hak_load_relaxed(&heap->inbox.head) & HAK_INBOX_IDLE) != 0);
+}
+
+int hak_i_heap_audit(const struct hak_heap *heap)
+{
+    if (!granted_is_right(heap))
+        return 1;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        if (!rooms_are_sound(heap, i))
+            return 2;
+        if (!stack_is_sound(heap, i))
+            return 4;
+    }
+    return idle_is_sound(heap) ? 0 : 3;
+}

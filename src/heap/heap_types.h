@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#ifndef HAK_HEAP_TYPES_H
+#define HAK_HEAP_TYPES_H
+
+#include "slab/slab.h"
+
+/*
+ * The region ID of a unit in use: heap << 12 | class * 32. The low part is the distance in bytes of the class's bin, so
+ * that one exclusive or and one compare decide "mine" and yield the bin.
+ */
+#define HAK_ID_HEAP_SHIFT 12
+#define HAK_HEAP_NUMBER_MAX (((uint32_t)1 << 20) - 1)
+
+/* One class's stack as the fast paths see it. */
+struct hak_bin {
+    uint64_t start_mask; /* as in struct hak_class */
+    uint64_t inverse;
+    void **top;  /* the first empty slot; atomic (relaxed) because statistics look */
+    void **full; /* top's limit */
+};
+
+#define HAK_BIN_BYTES 32
+HAK_STATIC_ASSERT(sizeof(struct hak_bin) == HAK_BIN_BYTES, "a bin is half a cache line");
+HAK_STATIC_ASSERT(HAK_CLASS_COUNT * HAK_BIN_BYTES <= 1 << HAK_ID_HEAP_SHIFT, "a scaled class fits below the heap number");
+
+#define HAK_CLASSES_SCALED (HAK_CLASS_COUNT * HAK_BIN_BYTES)
+
+/* All that the fast paths touch. A heap that holds nothing (units 0, every stack empty and full) is valid, too. */
+struct hak_heap_hot {
+    uintptr_t base;
+    size_t units;
+    uint32_t *ids;
+    uint32_t id; /* the heap's number, shifted */
+    uint32_t unused;
+    struct hak_bin bins[HAK_CLASS_COUNT];
+} HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
+
+/* Below the first entry of a stack lie two slots that are NULL: "empty" needs no compare with the bottom. */
+#define HAK_STACK_SENTINELS 2
+#define HAK_INLINE_SLOTS 16
+#define HAK_STACK_SLOTS_MAX 2048
+
+/* A slow call moves at most so many blocks. */
+#define HAK_BATCH_MAX 64
+
+/*
+ * The rest of a stack. Its entries are first … top - 1; the oldest are flushed by moving `first` up, so the window
+ * wanders to the end of the array and is moved back there.
+ *   T1  array + 2 <= first <= top <= full <= array + 2 + slots;  full <= first + capacity
+ *   T2  first[-1] == first[-2] == NULL
+ */
+struct hak_stack {
+    void **array;
+    void **first; /* atomic (relaxed) because statistics look */
+    uint32_t slots;
+    uint32_t capacity;
+    struct hak_slab *rooms; /* slabs of this class with room */
+    struct hak_slab *kept;  /* one of them, empty, kept for the next need */
+    bool flushed_last;      /* the last slow event was a flush, not a refill */
+    bool used;              /* since the class was last looked at */
+};
+
+/* Blocks of other heaps' slabs, gathered so that neighbours cost one atomic operation. Direct-mapped. */
+#define HAK_COMBINE_ENTRIES 64
+
+struct hak_combine_entry {
+    uintptr_t key; /* address of the slab plus number of the word; 0 when unused */
+    uint64_t bits; /* atomic (relaxed) because statistics look */
+    uint32_t left; /* blocks until it is published */
+    uint32_t class_index;
+};
+
+struct hak_combine {
+    uint64_t filled; /* a bit per entry in use */
+    struct hak_combine_entry entries[HAK_COMBINE_ENTRIES];
+};
+
+#define HAK_HEAP_EMPTIES 8
+#define HAK_EMPTY_BYTES (64 * HAK_KIB)
+
+/* Misuse found in the middle of slow work is told to the front when that is done. */
+#define HAK_HEAP_FINDINGS 4
+
+struct hak_finding {
+    void *block;
+    uint32_t class_index;
+    bool never_allocated; /* else freed twice */
+};
+
+/* Written by the heap's holder alone, read by any thread; relaxed atomics. */
+struct hak_heap_counts {
+    uint64_t claims;
+    uint64_t refills;
+    uint64_t flushes;
+    uint64_t publications;
+    uint64_t remote_frees;
+    uint64_t handovers;
+};
+
+/*
+ * A thread's heap: immortal, held by one thread at a time or idle.
+ *   H1  granted_bytes is the sum over the classes of capacity * block_bytes
+ *   H2  every slab whose owner is this inbox and which has room is on the `rooms` list of its class
+ *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
+ */
+struct hak_heap {
+    struct hak_heap_hot hot;
+    struct hak_stack stacks[HAK_CLASS_COUNT];
+    struct hak_heaps *heaps;
+    struct hak_slab *drained; /* taken from the inbox, not collected yet */
+    struct hak_slab *empties[HAK_HEAP_EMPTIES];
+    unsigned empty_count; /* atomic (relaxed) because statistics look */
+    unsigned ticks;
+    unsigned look_at; /* the class whose stack is looked at next */
+    uint32_t number;
+    size_t granted_bytes;
+    size_t slab_bytes; /* of all slabs taken and not given back */
+    unsigned finding_count;
+    struct hak_finding findings[HAK_HEAP_FINDINGS];
+    struct hak_combine combine;
+    struct hak_heap_counts counts;
+    bool busy; /* slow work is under way; read by a forked child */
+    bool held; /* guarded by the lock of struct hak_heaps, as are the links */
+    struct hak_heap *next_heap;
+    struct hak_heap *next_idle;
+    struct hak_heap *previous_idle;
+    struct hak_inbox inbox HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
+    void *inline_slots[HAK_CLASS_COUNT][HAK_STACK_SENTINELS + HAK_INLINE_SLOTS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
+};
+
+/* All heaps of the process. */
+struct hak_heaps {
+    struct hak_lock lock; /* guards the lists and `held` */
+    struct hak_slabs *slabs;
+    bool check_full; /* heaps have no units and no stacks: every call is looked at */
+    struct hak_heap *all;        /* atomic: readers walk next_heap without the lock */
+    struct hak_heap *idle_newest;
+    struct hak_heap *idle_oldest;
+    uint32_t heap_count; /* atomic for readers */
+    uint32_t idle_count; /* atomic for readers */
+};
+
+#endif

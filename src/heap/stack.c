@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: MIT
+// The stacks: how large each may be, and what happens when one is full. Capacity follows use: it doubles when refills and
+// flushes alternate, for then the class swings by more than its stack holds, and is taken back from classes that stand still.
+#include <string.h>
+
+#include "base/option.h"
+#include "heap/heap_private.h"
+
+/* A stack that only fills or only drains needs no more than two batches. */
+#define ONE_WAY_SLOTS_MAX (2 * HAK_BATCH_MAX)
+
+/* What the stacks of a heap may hold, in bytes of capacity: an eighth of its slabs, between these. */
+#define GRANT_BYTES_MIN (HAK_MIB)
+#define GRANT_BYTES_MAX (8 * HAK_MIB)
+
+/* One class is looked at every so many slow calls, and so many to make way for another. */
+#define TICKS_PER_LOOK 32
+#define LOOKS_FOR_ROOM 4
+
+#define PREFETCH_AHEAD 8
+
+static struct hak_bin *bin_of(struct hak_heap *heap, unsigned class_index)
+{
+    return &heap->hot.bins[class_index];
+}
+
+unsigned hak_i_stack_count(const struct hak_heap *heap, unsigned class_index)
+{
+    return (unsigned)(hak_load_relaxed(&heap->hot.bins[class_index].top) -
+                      hak_load_relaxed(&heap->stacks[class_index].first));
+}
+
+static void **array_end(const struct hak_stack *stack)
+{
+    return stack->array + HAK_STACK_SENTINELS + stack->slots;
+}
+
+/* Sets the window's start, with the sentinels below it, and what follows from it. */
+static void set_first(struct hak_heap *heap, unsigned class_index, void **first)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    void **limit = first + stack->capacity;
+    first[-1] = NULL;
+    first[-2] = NULL;
+    hak_store_relaxed(&stack->first, first);
+    bin_of(heap, class_index)->full = limit < array_end(stack) ? limit : array_end(stack);
+}
+
+/* Moves the window to the start of `array`. */
+static void move_window(struct hak_heap *heap, unsigned class_index, void **array)
+{
+    unsigned count = hak_i_stack_count(heap, class_index);
+    void **first = array + HAK_STACK_SENTINELS;
+    memmove(first, heap->stacks[class_index].first, count * sizeof *first);
+    heap->stacks[class_index].array = array;
+    hak_store_relaxed(&bin_of(heap, class_index)->top, first + count);
+    set_first(heap, class_index, first);
+}
+
+void hak_i_stacks_init(struct hak_heap *heap)
+{
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        const struct hak_class *of = &hak_i_slab_classes[i];
+        struct hak_stack *stack = &heap->stacks[i];
+        bool tiny = i < HAK_TINY_CLASS_COUNT && !heap->heaps->check_full;
+        stack->slots = HAK_INLINE_SLOTS;
+        stack->capacity = tiny ? of->first_slots : 0;
+        stack->first = heap->inline_slots[i] + HAK_STACK_SENTINELS;
+        heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
+        heap->hot.bins[i] = (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first};
+        move_window(heap, i, heap->inline_slots[i]);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- flushing ---- */
+
+static void note_freed_twice(struct hak_heap *heap, unsigned class_index, void *block)
+{
+    if (heap->finding_count < HAK_HEAP_FINDINGS)
+        heap->findings[heap->finding_count++] = (struct hak_finding){block, class_index, false};
+}
+
+/* Whether the block's slab is still there: if it is not, the block was freed twice. */
+static bool still_holds(struct hak_heap *heap, unsigned class_index, void *block)
+{
+    const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
+    size_t unit = hak_i_registry_unit(registry, (uintptr_t)block);
+    if (hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES))
+        return true;
+    note_freed_twice(heap, class_index, block);
+    return false;
+}
+
+struct gathered {
+    struct hak_slab *slab;
+    unsigned word;
+    uint64_t bits;
+};
+
+static void give_gathered(struct hak_heap *heap, struct gathered *gathered)
+{
+    if (gathered->bits == 0)
+        return;
+    hak_i_heap_give(heap, gathered->slab, gathered->word, gathered->bits);
+    hak_i_heap_retire_if_empty(heap, gathered->slab);
+    gathered->bits = 0;
+}
+
+/* Adds the block to what was gathered for its word; for another word that is given back first. */
+static void gather_block(struct hak_heap *heap, unsigned class_index, struct gathered *gathered, void *block)
+{
+    struct hak_slab *slab = hak_i_heap_slab_at(heap->heaps, (uintptr_t)block);
+    if (slab != gathered->slab)
+        give_gathered(heap, gathered);
+    if (!still_holds(heap, class_index, block))
+        return;
+    unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (index / 64 != gathered->word)
+        give_gathered(heap, gathered);
+    if ((gathered->bits & bit) != 0)
+        note_freed_twice(heap, class_index, block);
+    *gathered = (struct gathered){slab, index / 64, gathered->bits | bit};
+}
+
+static void prefetch_record(struct hak_heap *heap, void *const *blocks, unsigned index, unsigned count)
+{
+    if (index < count)
+        __builtin_prefetch(hak_i_heap_slab_at(heap->heaps, (uintptr_t)blocks[index])->local, 1);
+}
+
+static void give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+{
+    struct gathered gathered = {0};
+    for (unsigned i = 0; i < PREFETCH_AHEAD; i++)
+        prefetch_record(heap, blocks, i, count);
+    for (unsigned i = 0; i < count; i++) {
+        prefetch_record(heap, blocks, i + PREFETCH_AHEAD, count);
+        gather_block(heap, class_index, &gathered, blocks[i]);
+    }
+    give_gathered(heap, &gathered);
+}
+
+static void flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned count)
+{
+    void **first = heap->stacks[class_index].first;
+    give_blocks(heap, class_index, first, count);
+    set_first(heap, class_index, first + count);
+}
+
+void hak_i_stacks_flush_all(struct hak_heap *heap)
+{
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        for (unsigned count = hak_i_stack_count(heap, i); count != 0; count = hak_i_stack_count(heap, i))
+            flush_oldest(heap, i, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
+}
+
+/* ---------------------------------------------------------------------------------------------------- capacity ---- */
+
+/* Arrays are twice the capacity, so that the window is moved back once in a capacity's worth of frees at most. */
+static size_t array_bytes(uint32_t slots)
+{
+    return (size_t)(slots + HAK_STACK_SENTINELS) * sizeof(void *);
+}
+
+static bool is_inline(struct hak_heap *heap, unsigned class_index)
+{
+    return heap->stacks[class_index].array == heap->inline_slots[class_index];
+}
+
+static bool move_to_array_for(struct hak_heap *heap, unsigned class_index, uint32_t capacity)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    struct hak_meta *meta = heap->heaps->slabs->arena->meta;
+    bool fits_inline = capacity <= HAK_INLINE_SLOTS;
+    uint32_t slots = fits_inline ? HAK_INLINE_SLOTS : 2 * capacity - HAK_STACK_SENTINELS;
+    void **array = fits_inline ? heap->inline_slots[class_index] : (void **)hak_i_meta_acquire(meta, array_bytes(slots));
+    if (array == NULL)
+        return false;
+    void **old_array = is_inline(heap, class_index) ? NULL : stack->array;
+    size_t old_bytes = array_bytes(stack->slots);
+    stack->slots = slots;
+    stack->capacity = capacity;
+    move_window(heap, class_index, array);
+    if (old_array != NULL)
+        hak_i_meta_release(meta, old_array, old_bytes);
+    return true;
+}
+
+/* `capacity` is at least the number of blocks on the stack. */
+static bool set_capacity(struct hak_heap *heap, unsigned class_index, uint32_t capacity)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    size_t block_bytes = hak_i_slab_classes[class_index].block_bytes;
+    uint32_t before = stack->capacity;
+    bool fits = capacity <= stack->slots && (is_inline(heap, class_index) || capacity > stack->slots / 8);
+    if (fits) {
+        stack->capacity = capacity;
+        set_first(heap, class_index, stack->first);
+    } else if (!move_to_array_for(heap, class_index, capacity)) {
+        return false;
+    }
+    heap->granted_bytes += (size_t)capacity * block_bytes;
+    heap->granted_bytes -= (size_t)before * block_bytes;
+    return true;
+}
+
+/* Half the capacity, once the blocks on the stack fit into that. */
+static void shrink(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    bool tiny = class_index < HAK_TINY_CLASS_COUNT;
+    uint32_t least = tiny ? hak_i_slab_classes[class_index].first_slots : 0;
+    uint32_t capacity = stack->capacity / 2 > least ? stack->capacity / 2 : least;
+    unsigned count = hak_i_stack_count(heap, class_index);
+    unsigned surplus = count > capacity ? count - capacity : 0;
+    if (surplus != 0)
+        flush_oldest(heap, class_index, surplus < HAK_BATCH_MAX ? surplus : HAK_BATCH_MAX);
+    if (surplus <= HAK_BATCH_MAX && capacity < stack->capacity)
+        set_capacity(heap, class_index, capacity);
+}
+
+/* Shrinks the class if no slow call has come from it since the last look: then its stack is larger than its swings. */
+static void look(struct hak_heap *heap)
+{
+    struct hak_stack *stack = &heap->stacks[heap->look_at];
+    if (!stack->used)
+        shrink(heap, heap->look_at);
+    stack->used = false;
+    heap->look_at = (heap->look_at + 1) % HAK_CLASS_COUNT;
+}
+
+void hak_i_stacks_tick(struct hak_heap *heap)
+{
+    if (++heap->ticks % TICKS_PER_LOOK == 0)
+        look(heap);
+}
+
+static size_t grant_limit(const struct hak_heap *heap)
+{
+    size_t share = heap->slab_bytes / 8;
+    return share < GRANT_BYTES_MIN ? GRANT_BYTES_MIN : share < GRANT_BYTES_MAX ? share : GRANT_BYTES_MAX;
+}
+
+/* Raises the capacity as far as the heap's bytes allow, up to `slots`. */
+static void grant(struct hak_heap *heap, unsigned class_index, uint32_t slots)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    size_t more_bytes = (size_t)(slots - stack->capacity) * hak_i_slab_classes[class_index].block_bytes;
+    for (int i = 0; i < LOOKS_FOR_ROOM && heap->granted_bytes + more_bytes > grant_limit(heap); i++)
+        look(heap);
+    if (heap->granted_bytes + more_bytes <= grant_limit(heap))
+        set_capacity(heap, class_index, slots);
+    else if (stack->capacity == 0)
+        set_capacity(heap, class_index, 1);
+}
+
+bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushing)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    const struct hak_class *of = &hak_i_slab_classes[class_index];
+    bool first_use = stack->capacity == 0;
+    bool swings = flushing != stack->flushed_last;
+    stack->flushed_last = flushing;
+    stack->used = true;
+    if (heap->heaps->check_full)
+        return false;
+    bool prewarm = first_use && of->prewarm_slots != 0 && hak_i_base_options.pool_prewarm == HAK_PREWARM_FIXED;
+    uint32_t most = swings || of->most_slots < ONE_WAY_SLOTS_MAX ? of->most_slots : ONE_WAY_SLOTS_MAX;
+    uint32_t wanted = prewarm ? of->prewarm_slots : first_use ? of->first_slots : 2 * stack->capacity;
+    if (wanted <= most)
+        grant(heap, class_index, wanted);
+    return prewarm;
+}
+
+/* --------------------------------------------------------------------------------------------- filling, full ---- */
+
+void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+{
+    void **first = heap->stacks[class_index].array + HAK_STACK_SENTINELS;
+    for (unsigned i = 0; i < count; i++)
+        first[count - 1 - i] = blocks[i];
+    set_first(heap, class_index, first);
+    hak_store_relaxed(&bin_of(heap, class_index)->top, first + count);
+}
+
+bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    struct hak_bin *bin = bin_of(heap, class_index);
+    hak_i_stack_adapt(heap, class_index, true);
+    if (stack->capacity == 0)
+        return false;
+    if (hak_i_stack_count(heap, class_index) == stack->capacity) {
+        unsigned half = (stack->capacity + 1) / 2;
+        flush_oldest(heap, class_index, half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX);
+    }
+    if (bin->top == bin->full)
+        move_window(heap, class_index, stack->array);
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------------------- looking at rest ---- */
+
+static void sift_down(void **blocks, unsigned root, unsigned count)
+{
+    for (unsigned child = 2 * root + 1; child < count; child = 2 * root + 1) {
+        child += child + 1 < count && blocks[child] < blocks[child + 1];
+        if (blocks[root] >= blocks[child])
+            return;
+        void *moved = blocks[root];
+        blocks[root] = blocks[child];
+        blocks[child] = moved;
+        root = child;
+    }
+}
+
+static void sort(void **blocks, unsigned count)
+{
+    for (unsigned root = count / 2; root-- > 0;)
+        sift_down(blocks, root, count);
+    for (unsigned left = count; left-- > 1;) {
+        void *largest = blocks[0];
+        blocks[0] = blocks[left];
+        blocks[left] = largest;
+        sift_down(blocks, 0, left);
+    }
+}
+
+static void *double_in(const struct hak_heap *heap, unsigned class_index, void **scratch)
+{
+    unsigned count = hak_i_stack_count(heap, class_index);
+    memcpy(scratch, heap->stacks[class_index].first, count * sizeof *scratch);
+    sort(scratch, count);
+    for (unsigned i = 0; i < count; i++)
+        if ((i + 1 < count && scratch[i] == scratch[i + 1]) || hak_i_heap_knows_free(heap->heaps, scratch[i]))
+            return scratch[i];
+    return NULL;
+}
+
+void *hak_i_heap_find_double(const struct hak_heap *heap)
+{
+    static void *scratch[HAK_STACK_SLOTS_MAX]; /* for the one thread that ends the process */
+    void *found = NULL;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT && found == NULL; i++)
+        found = double_in(heap, i, scratch);
+    return found;
+}
