@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The entry points that a program calls most.
+//
+//   hak_alloc ─ pop ──────────── hak_i_front_alloc_slow   stack empty · size above 32 KiB · thread without a heap
+//   hak_free ── own_class, push ─ hak_i_front_free_slow    NULL · not a block of this heap · freed twice · stack full
+//
+// Each leaves by a tail call with the arguments it was given, so it needs no frame.
+#include <errno.h>
+#include <string.h>
+
+#include "front/classes.h"
+#include "front/front_private.h"
+#include "heap/heap_hot.h"
+
+/* The thread's newest free block that serves `size`, NULL when the slow path has to find one. */
+HAK_INLINE void *pop_for(size_t size)
+{
+    struct hak_heap_hot *heap = hak_i_self;
+    size_t scaled_class;
+    if (HAK_LIKELY(size <= HAK_TINY_BYTES_MAX))
+        scaled_class = hak_i_tiny_scaled_class(size);
+    else if (HAK_LIKELY(size <= HAK_POOL_TABLE_BYTES_MAX))
+        scaled_class = hak_i_pool_scaled_class(size);
+    else
+        return NULL;
+    return hak_i_heap_pop(hak_i_heap_bin(heap, scaled_class));
+}
+
+void *hak_alloc(size_t size)
+{
+    void *block = pop_for(size);
+    return HAK_LIKELY(block != NULL) ? block : hak_i_front_alloc_slow(size);
+}
+
+void hak_free(void *block)
+{
+    struct hak_heap_hot *heap = hak_i_self;
+    size_t scaled_class = hak_i_heap_own_class(heap, block);
+    if (HAK_UNLIKELY(scaled_class >= HAK_CLASSES_SCALED) || HAK_UNLIKELY(!hak_i_heap_push(heap, block, scaled_class)))
+        hak_i_front_free_slow(block);
+}
+
+void hak_free_sized(void *block, size_t size)
+{
+    struct hak_heap_hot *heap = hak_i_self;
+    size_t scaled_class = hak_i_heap_own_class(heap, block);
+    bool pushed = size <= HAK_TINY_BYTES_MAX && scaled_class == hak_i_tiny_scaled_class(size) &&
+                  hak_i_heap_push(heap, block, scaled_class);
+    if (HAK_UNLIKELY(!pushed))
+        hak_i_front_free_sized_slow(block, size);
+}
+
+void *hak_zalloc(size_t size)
+{
+    if (HAK_UNLIKELY(size > HAK_TINY_BYTES_MAX))
+        return hak_i_front_zalloc_slow(size);
+    void *block = hak_alloc(size);
+    return block == NULL ? NULL : memset(block, 0, size);
+}
+
+void *hak_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (HAK_LIKELY(!__builtin_mul_overflow(count, size, &bytes)))
+        return hak_zalloc(bytes);
+    errno = ENOMEM;
+    return NULL;
+}
+
+size_t hak_alloc_batch(size_t size, size_t count, void **out)
+{
+    size_t obtained = 0;
+    for (; obtained < count; obtained++) {
+        out[obtained] = hak_alloc(size);
+        if (out[obtained] == NULL)
+            break;
+    }
+    return obtained;
+}
+
+void hak_free_batch(void *const *blocks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hak_free(blocks[i]);
+}

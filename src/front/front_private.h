@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// What the files of this box share: the process, the calling thread's heap, and the slow halves of the API.
+#ifndef HAK_FRONT_PRIVATE_H
+#define HAK_FRONT_PRIVATE_H
+
+#include <hakmem/hakmem.h>
+
+#include "base/check.h"
+#include "heap/heap.h"
+
+HAK_EXTERN_C_BEGIN
+
+/* ----------------------------------------------------------------------------------------------------- process ---- */
+
+/* All state of the process, built once, never torn down. */
+struct hak_process {
+    struct hak_registry registry;
+    struct hak_meta meta;
+    struct hak_arena arena;
+    struct hak_slabs slabs;
+    struct hak_heaps heaps;
+    bool check_full;
+};
+
+extern struct hak_process hak_i_process;
+
+/* Builds the process's state at the first call; false: no memory. */
+bool hak_i_front_start(void);
+bool hak_i_front_started(void);
+
+/* Registered once; see fork.c. */
+void hak_i_front_watch_forks(void);
+
+/* The lock of the start, for the fork handlers. */
+extern struct hak_lock hak_i_front_start_lock;
+
+/* ------------------------------------------------------------------------------------------------------ thread ---- */
+
+/*
+ * The calling thread's heap: its own, or one of two that hold nothing, so that every fast path leaves at its first test.
+ * The one word of thread-local storage that hakmem has.
+ */
+extern _Thread_local struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec")));
+extern struct hak_heap_hot hak_i_front_unclaimed; /* has not needed a heap yet */
+extern struct hak_heap_hot hak_i_front_departed;  /* has given its heap back, at its end */
+
+void hak_i_front_thread_start(void); /* once per process: the hook at a thread's end */
+
+/* The thread's heap, NULL when it holds none now. */
+struct hak_heap *hak_i_front_heap(void);
+
+/* A heap for one piece of work: the thread's own, claimed if need be, or after its end a borrowed one; NULL: no memory. */
+struct hak_heap *hak_i_front_borrow(void);
+void hak_i_front_return(struct hak_heap *heap);
+
+/* Counts a free of another heap's block by a thread without a heap; soon it is worth claiming one. */
+void hak_i_front_note_remote_free(void);
+
+/* ------------------------------------------------------------------------------------------------- looking up ---- */
+
+enum hak_place {
+    HAK_PLACE_FOREIGN,
+    HAK_PLACE_NEVER,     /* hakmem's memory, and no block starts there */
+    HAK_PLACE_FREED,     /* a block was there, and its memory has been given up */
+    HAK_PLACE_INTERIOR,
+    HAK_PLACE_BLOCK,     /* of a class */
+    HAK_PLACE_LARGE
+};
+
+struct hak_look {
+    enum hak_place place;
+    uint32_t id;
+    size_t unit;
+    size_t block_bytes; /* 0 when there is no block around the address */
+    struct hak_large *large;
+};
+
+/* What is at the address, from tables alone: true for any 64-bit value. */
+struct hak_look hak_i_front_look(const void *address);
+
+/* ----------------------------------------------------------------------------------------------------- misuse ---- */
+
+/* Reports and aborts, or calls the handler and returns. No lock is held. */
+HAK_COLD void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const struct hak_look *look,
+                                 const char *function);
+
+/* The report that fits a place that is no live block. */
+HAK_COLD void hak_i_front_misplaced(const void *address, const struct hak_look *look, const char *function);
+
+/* Reports what the heap found in the middle of its work. */
+void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
+
+/* -------------------------------------------------------------------------------------------------- slow halves ---- */
+
+HAK_NOINLINE void *hak_i_front_alloc_slow(size_t size);
+HAK_NOINLINE void *hak_i_front_zalloc_slow(size_t size);
+HAK_NOINLINE void hak_i_front_free_slow(void *block);
+HAK_NOINLINE void hak_i_front_free_sized_slow(void *block, size_t size);
+
+HAK_EXTERN_C_END
+
+#endif

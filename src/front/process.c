@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The start, once per process and at the first need; and the look for double frees at its end.
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/option.h"
+#include "front/front_private.h"
+
+struct hak_process hak_i_process;
+struct hak_lock hak_i_front_start_lock = HAK_LOCK_INITIALIZER(HAK_RANK_START);
+
+static bool started;
+
+bool hak_i_front_started(void)
+{
+    /* acquire: pairs with the release in start_locked() */
+    return hak_load_acquire(&started);
+}
+
+/* A privileged process does not listen to its environment. */
+static void read_options(void)
+{
+    hak_i_base_options_read(getauxval(AT_SECURE) != 0 ? NULL : environ);
+    hak_i_base_options_seal();
+}
+
+static bool build(struct hak_process *process)
+{
+    if (process->registry.units == 0) {
+        read_options();
+        if (!hak_i_registry_init(&process->registry))
+            return false;
+        hak_i_meta_init(&process->meta, !process->registry.reserved);
+    }
+    if (!hak_i_arena_init(&process->arena, &process->registry, &process->meta))
+        return false;
+    process->check_full = hak_i_base_options.check == HAK_CHECK_FULL;
+    hak_i_slab_init(&process->slabs, &process->arena);
+    hak_i_heaps_init(&process->heaps, &process->slabs, process->check_full);
+    return true;
+}
+
+static bool start_locked(void)
+{
+    if (started)
+        return true;
+    if (!build(&hak_i_process))
+        return false;
+    hak_i_front_thread_start();
+    hak_store_release(&started, true);
+    return true;
+}
+
+bool hak_i_front_start(void)
+{
+    if (hak_i_front_started())
+        return true;
+    hak_i_base_lock(&hak_i_front_start_lock);
+    bool first = !started;
+    bool done = start_locked();
+    hak_i_base_unlock(&hak_i_front_start_lock);
+    if (first && done)
+        hak_i_front_watch_forks(); /* may allocate */
+    return done;
+}
+
+__attribute__((destructor)) static void look_for_doubles(void)
+{
+    struct hak_heap *heap = hak_i_front_heap();
+    void *block = heap == NULL || heap->busy ? NULL : hak_i_heap_find_double(heap);
+    if (block == NULL)
+        return;
+    struct hak_look look = hak_i_front_look(block);
+    hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, &look, "exit");
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+// The slow halves of the API, and the entry points that have no fast half.
+#include <errno.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "front/classes.h"
+#include "front/front_private.h"
+
+/* From this size on a block that was never used is preferred to clearing a used one. */
+#define CLEAN_BYTES_MIN 4096
+
+/* A block of this size that still grows becomes a span with room behind it. */
+#define ROOMY_BYTES_MIN (64 * HAK_KIB)
+
+/* The largest alignment that a class can have. */
+#define CLASS_ALIGNMENT_MAX HAK_UNIT_BYTES
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+static bool is_class_size(size_t size)
+{
+    return size <= HAK_POOL_BYTES_MAX;
+}
+
+/* -------------------------------------------------------------------------------------------------- allocating ---- */
+
+static void *alloc_large(size_t size, size_t alignment, bool *clean)
+{
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
+        return no_memory();
+    void *block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
+    return block != NULL ? block : no_memory();
+}
+
+static void *alloc_from_heap(unsigned class_index, const char *function)
+{
+    struct hak_heap *heap = hak_i_front_borrow();
+    if (heap == NULL)
+        return no_memory();
+    struct hak_bin *bin = &heap->hot.bins[class_index];
+    void **top = bin->top;
+    void *block = top[-1];
+    if (block != NULL)
+        hak_store_relaxed(&bin->top, top - 1);
+    else
+        block = hak_i_heap_alloc(heap, class_index);
+    hak_i_front_report_findings(heap, function);
+    hak_i_front_return(heap);
+    return block != NULL ? block : no_memory();
+}
+
+void *hak_i_front_alloc_slow(size_t size)
+{
+    bool clean;
+    return is_class_size(size) ? alloc_from_heap(hak_i_front_class(size), "hak_alloc") : alloc_large(size, 1, &clean);
+}
+
+/* A block of the class that reads as 0 already, NULL when there is none at hand. */
+static void *alloc_clean(unsigned class_index)
+{
+    struct hak_heap *heap = hak_i_front_borrow();
+    if (heap == NULL)
+        return NULL;
+    void *block = hak_i_heap_alloc_clean(heap, class_index);
+    hak_i_front_return(heap);
+    return block;
+}
+
+void *hak_i_front_zalloc_slow(size_t size)
+{
+    bool clean = is_class_size(size) && size >= CLEAN_BYTES_MIN;
+    void *block = clean ? alloc_clean(hak_i_front_class(size)) : NULL;
+    if (block != NULL)
+        return block;
+    clean = false;
+    block = is_class_size(size) ? hak_alloc(size) : alloc_large(size, 1, &clean);
+    return block == NULL || clean ? block : memset(block, 0, size);
+}
+
+static void *alloc_aligned(size_t alignment, size_t size)
+{
+    bool clean;
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX)
+        return no_memory();
+    if (alignment > CLASS_ALIGNMENT_MAX)
+        return alloc_large(size, alignment, &clean);
+    return hak_alloc(hak_i_front_aligned_size(alignment, size));
+}
+
+void *hak_aligned_alloc(size_t alignment, size_t size)
+{
+    if (hak_is_power_of_two(alignment))
+        return alloc_aligned(alignment, size);
+    errno = EINVAL;
+    return NULL;
+}
+
+int hak_posix_memalign(void **out, size_t alignment, size_t size)
+{
+    if (!hak_is_power_of_two(alignment) || alignment < sizeof(void *))
+        return EINVAL;
+    int saved_errno = errno;
+    void *block = alloc_aligned(alignment, size);
+    errno = saved_errno;
+    if (block == NULL)
+        return ENOMEM;
+    *out = block;
+    return 0;
+}
+
+char *hak_strndup(const char *text, size_t length)
+{
+    size_t copied = strnlen(text, length);
+    char *copy = (char *)hak_alloc(copied + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, copied);
+    copy[copied] = '\0';
+    return copy;
+}
+
+char *hak_strdup(const char *text)
+{
+    return hak_strndup(text, SIZE_MAX);
+}
+
+/* ----------------------------------------------------------------------------------------------------- freeing ---- */
+
+static bool is_mine(const struct hak_heap *heap, uint32_t id)
+{
+    return heap != NULL && heap->number == hak_i_heap_number_of_id(id);
+}
+
+/* Freed already, as far as its bits say, or the two newest entries of its owner's stack if that is the caller's. */
+static bool is_free_already(const struct hak_heap *heap, const struct hak_look *look, const void *block)
+{
+    if (hak_i_process.check_full)
+        return hak_i_heap_knows_free(&hak_i_process.heaps, block);
+    if (!is_mine(heap, look->id))
+        return false;
+    void **top = heap->hot.bins[hak_i_heap_class_of_id(look->id)].top;
+    return top[-1] == block || top[-2] == block;
+}
+
+static void free_block(void *block, const struct hak_look *look, const char *function)
+{
+    struct hak_heap *heap = hak_i_front_heap();
+    if (is_free_already(heap, look, block)) {
+        hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
+        return;
+    }
+    if (heap != NULL) {
+        if (is_mine(heap, look->id))
+            hak_i_heap_free(heap, hak_i_heap_class_of_id(look->id), block);
+        else
+            hak_i_heap_free_remote(heap, look->id, block);
+        hak_i_front_report_findings(heap, function);
+        return;
+    }
+    if (hak_i_heap_publish(&hak_i_process.heaps, look->id, block))
+        hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
+    hak_i_front_note_remote_free();
+}
+
+static void free_large(void *block, const struct hak_look *look, const char *function)
+{
+    struct hak_large *large = hak_i_arena_large_claim(&hak_i_process.arena, look->unit);
+    if (large == NULL)
+        hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
+    else
+        hak_i_arena_large_release(&hak_i_process.arena, large);
+}
+
+static void free_looked(void *block, const struct hak_look *look, const char *function)
+{
+    if (look->place == HAK_PLACE_BLOCK)
+        free_block(block, look, function);
+    else if (look->place == HAK_PLACE_LARGE)
+        free_large(block, look, function);
+    else
+        hak_i_front_misplaced(block, look, function);
+}
+
+void hak_i_front_free_slow(void *block)
+{
+    if (block == NULL)
+        return;
+    struct hak_look look = hak_i_front_look(block);
+    free_looked(block, &look, "hak_free");
+}
+
+static bool is_live(const struct hak_look *look)
+{
+    return look->place == HAK_PLACE_BLOCK || look->place == HAK_PLACE_LARGE;
+}
+
+/* Whether a block asked for with `size` bytes can be the one that was found. */
+static bool size_matches(const struct hak_look *look, size_t size)
+{
+    if (look->place == HAK_PLACE_LARGE)
+        return hak_i_arena_units(size) == look->large->asked_units;
+    return is_class_size(size) && hak_i_front_class(size) == hak_i_heap_class_of_id(look->id);
+}
+
+static void free_checked(void *block, size_t size, const char *function)
+{
+    struct hak_look look = hak_i_front_look(block);
+    if (is_live(&look) && !size_matches(&look, size))
+        hak_i_front_misuse(HAK_ERROR_WRONG_SIZE_CLASS, block, &look, function);
+    else
+        free_looked(block, &look, function);
+}
+
+void hak_i_front_free_sized_slow(void *block, size_t size)
+{
+    if (block != NULL)
+        free_checked(block, size, "hak_free_sized");
+}
+
+void hak_free_aligned_sized(void *block, size_t alignment, size_t size)
+{
+    if (block == NULL)
+        return;
+    bool aligned = hak_is_power_of_two(alignment) && ((uintptr_t)block & (alignment - 1)) == 0;
+    struct hak_look look = hak_i_front_look(block);
+    if (is_live(&look) && !aligned)
+        hak_i_front_misuse(HAK_ERROR_WRONG_ALIGNMENT, block, &look, "hak_free_aligned_sized");
+    else
+        free_checked(block, aligned && alignment <= CLASS_ALIGNMENT_MAX ? hak_i_front_aligned_size(alignment, size) : size,
+                     "hak_free_aligned_sized");
+}
+
+/* ------------------------------------------------------------------------------------------------ usable sizes ---- */
+
+/* Looks the block up for a call that does not free it; false: reported. */
+static bool look_up_live(const void *block, struct hak_look *look, const char *function)
+{
+    *look = hak_i_front_look(block);
+    if (!is_live(look)) {
+        hak_i_front_misplaced(block, look, function);
+        return false;
+    }
+    if (look->place == HAK_PLACE_BLOCK && is_free_already(hak_i_front_heap(), look, block)) {
+        hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
+        return false;
+    }
+    return true;
+}
+
+size_t hak_usable_size(const void *block)
+{
+    struct hak_look look;
+    return block != NULL && look_up_live(block, &look, "hak_usable_size") ? look.block_bytes : 0;
+}
+
+size_t hak_good_size(size_t size)
+{
+    if (is_class_size(size))
+        return hak_i_slab_classes[hak_i_front_class(size)].block_bytes;
+    return size > PTRDIFF_MAX ? 0 : hak_i_arena_units(size) << HAK_UNIT_SHIFT;
+}
+
+bool hak_owns(const void *address)
+{
+    if (!hak_i_front_started())
+        return false;
+    return hak_i_arena_holds(&hak_i_process.arena, hak_i_registry_unit(&hak_i_process.registry, (uintptr_t)address));
+}
+
+/* ---------------------------------------------------------------------------------------------------- realloc ---- */
+
+static void *move_block(void *block, size_t kept_bytes, void *to)
+{
+    if (to == NULL)
+        return no_memory();
+    memcpy(to, block, kept_bytes);
+    hak_free(block);
+    return to;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void *realloc_class_block(void *block, const struct hak_look *look, size_t size)
+{
+    if (size_matches(look, size))
+        return block;
+    bool grows_on = size > look->block_bytes && look->block_bytes >= ROOMY_BYTES_MIN;
+    void *to = grows_on ? hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size) : hak_alloc(size);
+    return move_block(block, smaller(size, look->block_bytes), to);
+}
+
+static void *realloc_large(void *block, const struct hak_look *look, size_t size)
+{
+    if (size < ROOMY_BYTES_MIN)
+        return move_block(block, size, hak_alloc(size));
+    if (hak_i_arena_large_resize(&hak_i_process.arena, look->large, size))
+        return block;
+    void *to = hak_i_arena_large_move(&hak_i_process.arena, look->large, size);
+    return to != NULL ? to : no_memory();
+}
+
+void *hak_realloc(void *block, size_t size)
+{
+    if (block == NULL)
+        return hak_alloc(size);
+    struct hak_look look;
+    if (!look_up_live(block, &look, "hak_realloc"))
+        return NULL;
+    if (size > PTRDIFF_MAX)
+        return no_memory();
+    return look.place == HAK_PLACE_LARGE ? realloc_large(block, &look, size) : realloc_class_block(block, &look, size);
+}
+
+void *hak_reallocarray(void *block, size_t count, size_t size)
+{
+    size_t bytes;
+    return __builtin_mul_overflow(count, size, &bytes) ? no_memory() : hak_realloc(block, bytes);
+}
+
+const char *hak_version(void)
+{
+    return "0.1.0";
+}

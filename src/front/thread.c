@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Which heap the calling thread uses, from its first need of one to its end.
+#include <pthread.h>
+
+#include "front/front_private.h"
+
+/* A thread that only frees claims a heap with this free: from then on its frees are combined. */
+#define REMOTE_FREES_BEFORE_CLAIM 8
+
+static void *const nothing[HAK_STACK_SENTINELS];
+
+#define EMPTY_BIN {.top = (void **)nothing + HAK_STACK_SENTINELS, .full = (void **)nothing + HAK_STACK_SENTINELS}
+#define EMPTY_HEAP {.bins = {[0 ... HAK_CLASS_COUNT - 1] = EMPTY_BIN}}
+
+struct hak_heap_hot hak_i_front_unclaimed = EMPTY_HEAP;
+struct hak_heap_hot hak_i_front_departed = EMPTY_HEAP;
+
+_Thread_local struct hak_heap_hot *hak_i_self = &hak_i_front_unclaimed;
+
+/* Its value: the thread's heap, or the number of blocks the thread freed without one. */
+static pthread_key_t key;
+static bool has_key; /* set before the process counts as started; false: threads do not give their heaps back */
+
+static bool is_heap(const void *value)
+{
+    return (uintptr_t)value > REMOTE_FREES_BEFORE_CLAIM;
+}
+
+/* Other keys' destructors may follow and use hakmem: the thread has departed by then. */
+static void at_thread_end(void *value)
+{
+    if (!is_heap(value))
+        return;
+    struct hak_heap *heap = (struct hak_heap *)value;
+    hak_i_self = &hak_i_front_departed;
+    hak_i_heap_purge(heap);
+    hak_i_front_report_findings(heap, "thread end");
+    hak_i_heap_release(heap);
+}
+
+void hak_i_front_thread_start(void)
+{
+    has_key = pthread_key_create(&key, at_thread_end) == 0;
+}
+
+struct hak_heap *hak_i_front_heap(void)
+{
+    struct hak_heap_hot *hot = hak_i_self;
+    return hot == &hak_i_front_unclaimed || hot == &hak_i_front_departed ? NULL : (struct hak_heap *)hot;
+}
+
+/* The pointer comes first: setting the key may allocate. */
+static void keep(struct hak_heap *heap)
+{
+    hak_i_self = &heap->hot;
+    if (has_key)
+        (void)pthread_setspecific(key, heap);
+}
+
+struct hak_heap *hak_i_front_borrow(void)
+{
+    struct hak_heap *heap = hak_i_front_heap();
+    if (HAK_LIKELY(heap != NULL))
+        return heap;
+    if (!hak_i_front_start())
+        return NULL;
+    heap = hak_i_heap_claim(&hak_i_process.heaps);
+    if (heap != NULL && hak_i_self == &hak_i_front_unclaimed)
+        keep(heap);
+    return heap;
+}
+
+void hak_i_front_return(struct hak_heap *heap)
+{
+    if (HAK_UNLIKELY(hak_i_self != &heap->hot))
+        hak_i_heap_release(heap);
+}
+
+void hak_i_front_note_remote_free(void)
+{
+    if (!has_key || hak_i_self != &hak_i_front_unclaimed)
+        return;
+    uintptr_t count = (uintptr_t)pthread_getspecific(key) + 1;
+    if (count < REMOTE_FREES_BEFORE_CLAIM)
+        (void)pthread_setspecific(key, (void *)count);
+    else
+        (void)hak_i_front_borrow();
+}
