@@ -9,6 +9,9 @@
 
 #define UNITS_PER_MIB (HAK_MIB / HAK_UNIT_BYTES)
 
+/* Spans of this size and more are large blocks, which BigCache is there for. */
+#define UNITS_WORTH_THE_CACHE (256 * HAK_KIB / HAK_UNIT_BYTES)
+
 /* A roomy span is sought where so many times its size is free. */
 #define ROOM_FACTOR 4
 
@@ -76,10 +79,37 @@ void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units,
     arena->dirty_units += dirty_units;
 }
 
-/* Written memory first: its pages are there already. */
-static size_t find_free(const struct hak_arena *arena, size_t units, size_t align)
+/* Empties BigCache into the free set, where its spans join their neighbours. */
+static bool give_up_cache(struct hak_arena *arena)
+{
+    struct hak_large *large = hak_i_big_cache_evict(&arena->cache);
+    if (large == NULL)
+        return false;
+    for (; large != NULL; large = hak_i_big_cache_evict(&arena->cache)) {
+        hak_i_arena_put_locked(arena, large->first_unit, large->units, large->units);
+        hak_i_arena_large_retire_locked(arena, large);
+    }
+    return true;
+}
+
+/* Where the longest written run starts, if clean units behind it make it long enough. */
+static size_t find_partly_written(const struct hak_arena *arena, size_t units, size_t align)
+{
+    size_t longest = hak_i_runs_longest(&arena->dirty);
+    if (longest == 0 || align > arena->grain_units)
+        return HAK_NO_UNIT;
+    size_t first = hak_i_runs_find(&arena->dirty, longest, arena->grain_units);
+    return first != HAK_NO_UNIT && hak_i_runs_length(&arena->free, first, units) == units ? first : HAK_NO_UNIT;
+}
+
+/* Written memory first, for its pages are there already; a large span may empty BigCache for it. */
+static size_t find_free(struct hak_arena *arena, size_t units, size_t align)
 {
     size_t first = hak_i_runs_find(&arena->dirty, units, align);
+    if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE && give_up_cache(arena))
+        first = hak_i_runs_find(&arena->dirty, units, align);
+    if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE)
+        first = find_partly_written(arena, units, align);
     return first != HAK_NO_UNIT ? first : hak_i_runs_find(&arena->free, units, align);
 }
 
@@ -139,19 +169,6 @@ static size_t step_units(const struct hak_arena *arena)
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
-}
-
-/* Empties BigCache into the free set, where its spans join their neighbours. */
-static bool give_up_cache(struct hak_arena *arena)
-{
-    struct hak_large *large = hak_i_big_cache_evict(&arena->cache);
-    if (large == NULL)
-        return false;
-    for (; large != NULL; large = hak_i_big_cache_evict(&arena->cache)) {
-        hak_i_arena_put_locked(arena, large->first_unit, large->units, large->units);
-        hak_i_arena_large_retire_locked(arena, large);
-    }
-    return true;
 }
 
 /* A whole step if that can be had, else what is needed, else what BigCache holds. */
