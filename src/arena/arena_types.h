@@ -17,7 +17,7 @@ enum hak_arena_id {
 /* A large block: a span of its own. Records are type-stable. */
 struct hak_large {
     size_t first_unit;
-    size_t units;
+    size_t units; /* atomic for statistics */
     size_t asked_units; /* what the program may use; the rest of the span is slack */
     struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
     struct hak_large *previous;

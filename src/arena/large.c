@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "arena/arena_private.h"
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "os_boundary/os_boundary.h"
 
@@ -75,7 +76,7 @@ static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_
         return NULL;
     }
     large->first_unit = first;
-    large->units = hak_round_up(units, arena->grain_units);
+    hak_store_relaxed(&large->units, hak_round_up(units, arena->grain_units));
     return large;
 }
 
@@ -129,7 +130,7 @@ static void shrink(struct hak_arena *arena, struct hak_large *large, size_t unit
 {
     size_t kept = hak_round_up(units, arena->grain_units);
     size_t surplus = large->units - kept;
-    large->units = kept;
+    hak_store_relaxed(&large->units, kept);
     if (surplus != 0)
         hak_i_arena_release(arena, large->first_unit + kept, surplus, surplus);
 }
@@ -144,7 +145,7 @@ bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, 
         return false;
     account(arena, large, false);
     if (missing != 0)
-        large->units += hak_round_up(missing, arena->grain_units);
+        hak_store_relaxed(&large->units, large->units + hak_round_up(missing, arena->grain_units));
     else if (units < large->asked_units)
         shrink(arena, large, units);
     large->asked_units = units;

@@ -23,7 +23,7 @@ static unsigned pending_blocks(const struct hak_slab *slab)
 /* Blocks on stacks and in combining buffers count as the program's here; add_heaps() takes them off. */
 static void add_bound_slab(struct hak_stats *stats, const struct hak_slab *slab)
 {
-    const struct hak_class *of = hak_i_slab_class(slab);
+    const struct hak_class *of = &hak_i_slab_classes[hak_load_relaxed(&slab->class_index)];
     uint64_t carved = hak_load_relaxed(&slab->carved);
     uint64_t free_count = hak_load_relaxed(&slab->free_count);
     uint64_t pending = pending_blocks(slab);
@@ -44,18 +44,19 @@ static size_t add_span(struct hak_stats *stats, const struct hak_process *proces
     if (record == NULL)
         return 1;
     if (id == HAK_ID_LARGE || id == HAK_ID_FREED_LARGE) {
-        size_t units = ((const struct hak_large *)record)->units;
+        size_t units = hak_load_relaxed(&((const struct hak_large *)record)->units);
         return units != 0 ? units : 1;
     }
     const struct hak_slab *slab = (const struct hak_slab *)record;
     uint8_t state = hak_load_relaxed(&slab->state);
     if (hak_load_relaxed(&slab->start) != hak_i_registry_address(&process->registry, unit) || state == HAK_SLAB_UNUSED)
         return 1;
+    size_t span_bytes = hak_load_relaxed(&slab->span_bytes);
     if (state == HAK_SLAB_BOUND)
         add_bound_slab(stats, slab);
     else
-        stats->partial_bytes += slab->span_bytes;
-    return slab->span_bytes >> HAK_UNIT_SHIFT;
+        stats->partial_bytes += span_bytes;
+    return span_bytes >> HAK_UNIT_SHIFT;
 }
 
 static void add_spans(struct hak_stats *stats, const struct hak_process *process)

@@ -105,7 +105,9 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block)
     if (entry->key != key) {
         if (entry->key != 0)
             publish_entry(heap, index);
-        *entry = (struct hak_combine_entry){key, 0, blocks_worth_publishing(of), class_index};
+        entry->key = key;
+        entry->left = blocks_worth_publishing(of);
+        hak_store_relaxed(&entry->class_index, class_index);
         heap->combine.filled |= (uint64_t)1 << index;
     }
     if (HAK_UNLIKELY((entry->bits & place.bit) != 0))

@@ -67,7 +67,7 @@ struct hak_combine_entry {
     uintptr_t key; /* address of the slab plus number of the word; 0 when unused */
     uint64_t bits; /* atomic (relaxed) because statistics look */
     uint32_t left; /* blocks until it is published */
-    uint32_t class_index;
+    uint32_t class_index; /* atomic (relaxed), too */
 };
 
 struct hak_combine {

@@ -61,7 +61,7 @@ struct hak_slab *hak_i_slab_acquire(struct hak_slabs *slabs, size_t bytes)
     }
     hak_store_relaxed(&slab->start, hak_i_registry_address(slabs->arena->registry, first));
     hak_store_relaxed(&slab->carved, 0);
-    slab->span_bytes = bytes;
+    hak_store_relaxed(&slab->span_bytes, bytes);
     slab->clean = clean;
     slab->retained = false;
     set_records(slabs, first, units, slab);
@@ -100,7 +100,7 @@ void hak_i_slab_bind(struct hak_slabs *slabs, struct hak_slab *slab, unsigned cl
     HAK_ASSERT(slab->state == HAK_SLAB_EMPTY && slab->span_bytes == hak_i_slab_classes[class_index].slab_bytes);
     /* what an earlier class carved was written */
     slab->clean = slab->clean && slab->carved == 0;
-    slab->class_index = (uint8_t)class_index;
+    hak_store_relaxed(&slab->class_index, (uint8_t)class_index);
     hak_store_relaxed(&slab->carved, 0);
     hak_store_relaxed(&slab->free_count, 0);
     slab->listed = false;

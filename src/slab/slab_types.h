@@ -67,10 +67,10 @@ struct hak_slab {
     uintptr_t start; /* atomic where other threads look: statistics */
     struct hak_slab *next; /* on the owner's list, or among unused records */
     struct hak_slab *previous;
-    size_t span_bytes;
+    size_t span_bytes;   /* atomic for statistics */
     uint16_t carved;     /* blocks below were handed out at least once; atomic for statistics */
     uint16_t free_count; /* atomic for statistics */
-    uint8_t class_index;
+    uint8_t class_index; /* atomic for statistics */
     uint8_t state; /* enum hak_slab_state; atomic for statistics */
     bool clean;    /* what is not carved reads as 0 */
     bool listed;
