@@ -56,7 +56,8 @@ struct hak_stack {
     uint32_t capacity;
     struct hak_slab *rooms; /* slabs of this class with room */
     struct hak_slab *kept;  /* one of them, empty, kept for the next need */
-    bool flushed_last;      /* the last slow event was a flush, not a refill */
+    uint32_t run;           /* slow events of the same kind in a row */
+    bool flushed_last;      /* the kind: a flush, not a refill */
     bool used;              /* since the class was last looked at */
 };
 

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The stacks: how large each may be, and what happens when one is full. Capacity follows use: it doubles when refills and
-// flushes alternate, for then the class swings by more than its stack holds, and is taken back from classes that stand still.
+// flushes alternate, for then the class swings by more than its stack holds; it is taken back from classes that stand still
+// or only free.
 #include <string.h>
 
 #include "base/option.h"
 #include "heap/heap_private.h"
 
-/* A stack that only fills or only drains needs no more than two batches. */
+/* A stack that only drains needs no more than two batches. */
 #define ONE_WAY_SLOTS_MAX (2 * HAK_BATCH_MAX)
+
+/* A class that was flushed so often in a row is being torn down: each block left on its stack holds a whole slab. */
+#define FLUSHES_IN_A_ROW 4
 
 /* What the stacks of a heap may hold, in bytes of capacity: an eighth of its slabs, between these. */
 #define GRANT_BYTES_MIN (HAK_MIB)
@@ -205,18 +209,18 @@ static bool set_capacity(struct hak_heap *heap, unsigned class_index, uint32_t c
     return true;
 }
 
-/* Half the capacity, once the blocks on the stack fit into that. */
-static void shrink(struct hak_heap *heap, unsigned class_index)
+/* Towards half the capacity, but no less than `least`, as far as one batch less on the stack allows. */
+static void shrink(struct hak_heap *heap, unsigned class_index, uint32_t least)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
-    bool tiny = class_index < HAK_TINY_CLASS_COUNT;
-    uint32_t least = tiny ? hak_i_slab_classes[class_index].first_slots : 0;
     uint32_t capacity = stack->capacity / 2 > least ? stack->capacity / 2 : least;
     unsigned count = hak_i_stack_count(heap, class_index);
     unsigned surplus = count > capacity ? count - capacity : 0;
-    if (surplus != 0)
-        flush_oldest(heap, class_index, surplus < HAK_BATCH_MAX ? surplus : HAK_BATCH_MAX);
-    if (surplus <= HAK_BATCH_MAX && capacity < stack->capacity)
+    unsigned flushed = surplus < HAK_BATCH_MAX ? surplus : HAK_BATCH_MAX;
+    if (flushed != 0)
+        flush_oldest(heap, class_index, flushed);
+    capacity += surplus - flushed;
+    if (capacity < stack->capacity)
         set_capacity(heap, class_index, capacity);
 }
 
@@ -224,8 +228,9 @@ static void shrink(struct hak_heap *heap, unsigned class_index)
 static void look(struct hak_heap *heap)
 {
     struct hak_stack *stack = &heap->stacks[heap->look_at];
+    bool tiny = heap->look_at < HAK_TINY_CLASS_COUNT;
     if (!stack->used)
-        shrink(heap, heap->look_at);
+        shrink(heap, heap->look_at, tiny ? hak_i_slab_classes[heap->look_at].first_slots : 0);
     stack->used = false;
     heap->look_at = (heap->look_at + 1) % HAK_CLASS_COUNT;
 }
@@ -255,22 +260,53 @@ static void grant(struct hak_heap *heap, unsigned class_index, uint32_t slots)
         set_capacity(heap, class_index, 1);
 }
 
+/* Counts slow events of one kind in a row; true: the kind has just changed. */
+static bool note_event(struct hak_stack *stack, bool flushing)
+{
+    bool swings = flushing != stack->flushed_last;
+    stack->run = swings ? 1 : stack->run + 1;
+    stack->flushed_last = flushing;
+    stack->used = true;
+    return swings;
+}
+
+static bool only_frees(const struct hak_stack *stack)
+{
+    return stack->flushed_last && stack->run >= FLUSHES_IN_A_ROW;
+}
+
+static void grow(struct hak_heap *heap, unsigned class_index, bool swings)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    uint32_t most = hak_i_slab_classes[class_index].most_slots;
+    if (!swings && most > ONE_WAY_SLOTS_MAX)
+        most = ONE_WAY_SLOTS_MAX;
+    if (2 * stack->capacity <= most)
+        grant(heap, class_index, 2 * stack->capacity);
+}
+
+/* The first grant; true: the class is pre-warmed. */
+static bool start_stack(struct hak_heap *heap, unsigned class_index)
+{
+    const struct hak_class *of = &hak_i_slab_classes[class_index];
+    bool prewarm = of->prewarm_slots != 0 && hak_i_base_options.pool_prewarm == HAK_PREWARM_FIXED;
+    grant(heap, class_index, prewarm ? of->prewarm_slots : of->first_slots);
+    return prewarm;
+}
+
 bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushing)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
-    const struct hak_class *of = &hak_i_slab_classes[class_index];
-    bool first_use = stack->capacity == 0;
-    bool swings = flushing != stack->flushed_last;
-    stack->flushed_last = flushing;
-    stack->used = true;
+    bool swings = note_event(stack, flushing);
     if (heap->heaps->check_full)
         return false;
-    bool prewarm = first_use && of->prewarm_slots != 0 && hak_i_base_options.pool_prewarm == HAK_PREWARM_FIXED;
-    uint32_t most = swings || of->most_slots < ONE_WAY_SLOTS_MAX ? of->most_slots : ONE_WAY_SLOTS_MAX;
-    uint32_t wanted = prewarm ? of->prewarm_slots : first_use ? of->first_slots : 2 * stack->capacity;
-    if (wanted <= most)
-        grant(heap, class_index, wanted);
-    return prewarm;
+    if (stack->capacity == 0)
+        return start_stack(heap, class_index);
+    if (swings || !flushing)
+        grow(heap, class_index, swings);
+    else if (only_frees(stack) && stack->capacity > hak_i_slab_classes[class_index].first_slots)
+        shrink(heap, class_index, hak_i_slab_classes[class_index].first_slots);
+    return false;
 }
 
 /* --------------------------------------------------------------------------------------------- filling, full ---- */
@@ -292,8 +328,8 @@ bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index)
     if (stack->capacity == 0)
         return false;
     if (hak_i_stack_count(heap, class_index) == stack->capacity) {
-        unsigned half = (stack->capacity + 1) / 2;
-        flush_oldest(heap, class_index, half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX);
+        unsigned surplus = only_frees(stack) ? stack->capacity : (stack->capacity + 1) / 2;
+        flush_oldest(heap, class_index, surplus < HAK_BATCH_MAX ? surplus : HAK_BATCH_MAX);
     }
     if (bin->top == bin->full)
         move_window(heap, class_index, stack->array);
