@@ -18,7 +18,12 @@
     __atomic_compare_exchange_n(field, expected, value, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define hak_cas_strong_acq_rel(field, expected, value)                                                                 \
     __atomic_compare_exchange_n(field, expected, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-#define hak_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define hak_store_seq_cst(field, value) __atomic_store_n(field, value, __ATOMIC_SEQ_CST)
+#define hak_fetch_add_seq_cst(field, amount) __atomic_fetch_add(field, amount, __ATOMIC_SEQ_CST)
+#define hak_load_seq_cst(field) __atomic_load_n(field, __ATOMIC_SEQ_CST)
+
+/* Orders this thread's accesses for the compiler alone; the processor's part is a barrier that another thread asks for. */
+#define hak_fence_compiler() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A counter that one thread writes and any thread reads: two moves, no locked instruction. */
 #define hak_count(field, amount) hak_store_relaxed(field, hak_load_relaxed(field) + (amount))

@@ -1,46 +1,57 @@
 // SPDX-License-Identifier: MIT
-// fork(): every lock is held across it, in the order of rank, so no structure is left half changed; in the child the
-// heaps of the threads that are gone become idle, but for those that were at work, which are lost.
+// fork(): slow work is stopped and every lock is held across it, so no structure is left half changed. In the child the
+// heaps of the threads that are gone become idle. Where the system has no barrier for all threads, work cannot be
+// stopped, and those heaps are lost to the child.
 #include <pthread.h>
 
 #include "front/front_private.h"
+#include "os_boundary/os_boundary.h"
 
-enum {
-    LOCKS = 5
-};
+static bool others_are_quiet; /* written before the fork, read in the child */
 
-static void locks_in_order(struct hak_lock *locks[LOCKS])
+static bool stop_others(struct hak_heaps *heaps, const struct hak_heap *mine)
 {
-    locks[0] = &hak_i_front_start_lock;
-    locks[1] = &hak_i_process.heaps.lock;
-    locks[2] = &hak_i_process.slabs.lock;
-    locks[3] = &hak_i_process.arena.lock;
-    locks[4] = &hak_i_process.meta.lock;
+    if (!hak_i_heaps_has_others(heaps, mine))
+        return true;
+    hak_i_base_unlock(&heaps->lock);
+    bool quiet = hak_i_os_fence_threads();
+    if (quiet)
+        hak_i_heaps_wait_until_quiet(heaps, mine);
+    hak_i_base_lock(&heaps->lock);
+    return quiet;
 }
 
 static void before(void)
 {
-    struct hak_lock *locks[LOCKS];
-    locks_in_order(locks);
-    for (int i = 0; i < LOCKS; i++)
-        hak_i_base_lock(locks[i]);
+    struct hak_process *process = &hak_i_process;
+    hak_i_base_lock(&hak_i_front_start_lock);
+    hak_i_heaps_close_gate(&process->heaps);
+    others_are_quiet = stop_others(&process->heaps, hak_i_front_heap());
+    hak_i_base_lock(&process->slabs.lock);
+    hak_i_base_lock(&process->arena.lock);
+    hak_i_base_lock(&process->meta.lock);
 }
 
 static void after_in_parent(void)
 {
-    struct hak_lock *locks[LOCKS];
-    locks_in_order(locks);
-    for (int i = LOCKS; i-- > 0;)
-        hak_i_base_unlock(locks[i]);
+    struct hak_process *process = &hak_i_process;
+    hak_i_base_unlock(&process->meta.lock);
+    hak_i_base_unlock(&process->arena.lock);
+    hak_i_base_unlock(&process->slabs.lock);
+    hak_i_heaps_open_gate(&process->heaps);
+    hak_i_base_unlock(&hak_i_front_start_lock);
 }
 
 static void after_in_child(void)
 {
-    struct hak_lock *locks[LOCKS];
-    locks_in_order(locks);
-    for (int i = LOCKS; i-- > 0;)
-        hak_i_base_lock_reset(locks[i]);
-    hak_i_heaps_adopt_orphans(&hak_i_process.heaps, hak_i_front_heap());
+    struct hak_process *process = &hak_i_process;
+    hak_i_base_lock_reset(&process->meta.lock);
+    hak_i_base_lock_reset(&process->arena.lock);
+    hak_i_base_lock_reset(&process->slabs.lock);
+    hak_i_heaps_reset_gate(&process->heaps);
+    hak_i_base_lock_reset(&hak_i_front_start_lock);
+    if (others_are_quiet)
+        hak_i_heaps_adopt_orphans(&process->heaps, hak_i_front_heap());
 }
 
 void hak_i_front_watch_forks(void)

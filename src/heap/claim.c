@@ -9,12 +9,13 @@
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full)
 {
     *heaps = (struct hak_heaps){.slabs = slabs, .check_full = check_full};
+    hak_i_base_lock_init(&heaps->gate, HAK_RANK_GATE);
     hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);
 }
 
 /* ----------------------------------------------------------------------------------------------- the idle list ---- */
 
-static void link_idle(struct hak_heaps *heaps, struct hak_heap *heap)
+void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap)
 {
     heap->held = false;
     heap->previous_idle = NULL;
@@ -57,21 +58,17 @@ static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *con
     if (heap != NULL)
         unlink_idle(heaps, heap);
     hak_i_base_unlock(&heaps->lock);
-    if (heap != NULL)
-        take_inbox(heap);
     return heap;
 }
 
 /* The heap's inbox has to be empty when the idle mark is set, so that its holder sees everything or the mark does. */
 static void become_idle(struct hak_heap *heap)
 {
-    do {
-        hak_i_heap_enter(heap);
+    do
         hak_i_heap_drain_all(heap);
-        hak_i_heap_leave(heap);
-    } while (!hak_i_inbox_make_idle(&heap->inbox));
+    while (!hak_i_inbox_make_idle(&heap->inbox));
     hak_i_base_lock(&heap->heaps->lock);
-    link_idle(heap->heaps, heap);
+    hak_i_heap_link_idle(heap->heaps, heap);
     hak_i_base_unlock(&heap->heaps->lock);
 }
 
@@ -98,6 +95,7 @@ static bool enlist(struct hak_heaps *heaps, struct hak_heap *heap)
         heap->hot.id = heap->number << HAK_ID_HEAP_SHIFT;
         heap->next_heap = heaps->all;
         hak_store_relaxed(&heaps->heap_count, heap->number);
+        heap->counts.claims = 1;
         hak_store_release(&heaps->all, heap); /* readers follow the list without the lock */
     }
     hak_i_base_unlock(&heaps->lock);
@@ -117,16 +115,20 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
 {
     struct hak_heap *heap = claim_idle(heaps, &heaps->idle_newest);
     if (heap == NULL)
-        heap = new_heap(heaps);
-    if (heap != NULL)
-        hak_count(&heap->counts.claims, 1);
+        return new_heap(heaps);
+    hak_i_heap_enter(heap);
+    take_inbox(heap);
+    hak_count(&heap->counts.claims, 1);
+    hak_i_heap_leave(heap);
     return heap;
 }
 
 void hak_i_heap_release(struct hak_heap *heap)
 {
-    hak_i_heap_purge(heap);
+    hak_i_heap_enter(heap);
+    hak_i_heap_give_up_all(heap);
     become_idle(heap);
+    hak_i_heap_leave(heap);
 }
 
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
@@ -141,7 +143,8 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     if (!claimed)
         return;
     take_inbox(heap);
-    hak_i_heap_release(heap);
+    hak_i_heap_give_up_all(heap);
+    become_idle(heap);
 }
 
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
@@ -150,28 +153,11 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
         struct hak_heap *heap = claim_idle(heaps, &heaps->idle_oldest);
         if (heap == NULL)
             return;
+        hak_i_heap_enter(heap);
+        take_inbox(heap);
+        hak_i_heap_leave(heap);
         hak_i_heap_release(heap);
     }
-}
-
-/* The child has one thread, so what was taken from the inbox can go back before the mark is set. */
-static void adopt(struct hak_heaps *heaps, struct hak_heap *heap)
-{
-    hak_i_combine_publish_all(heap);
-    while (heap->drained != NULL) {
-        struct hak_slab *slab = heap->drained;
-        heap->drained = hak_load_relaxed(&slab->next_pending);
-        hak_i_inbox_push(&heap->inbox, slab);
-    }
-    hak_fetch_or_relaxed(&heap->inbox.head, HAK_INBOX_IDLE);
-    link_idle(heaps, heap);
-}
-
-void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine)
-{
-    for (struct hak_heap *heap = heaps->all; heap != NULL; heap = heap->next_heap)
-        if (heap != mine && heap->held && !heap->busy)
-            adopt(heaps, heap);
 }
 
 /* ---------------------------------------------------------------------------------------------------- hand-over ---- */
@@ -204,12 +190,11 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
     struct hak_heap *from = claim_idle(heap->heaps, &heap->heaps->idle_oldest);
     if (from == NULL)
         return false;
-    hak_i_heap_enter(from);
+    take_inbox(from);
     hak_i_heap_drain_all(from);
     bool any = from->stacks[class_index].rooms != NULL;
     for (unsigned i = 0; i < TAKE_OVER_SLABS_MAX && from->stacks[class_index].rooms != NULL; i++)
         take_slab(heap, from, from->stacks[class_index].rooms);
-    hak_i_heap_leave(from);
     inherit_findings(heap, from);
     become_idle(from);
     return any;

@@ -45,7 +45,10 @@ bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block)
 {
     unsigned class_index = hak_i_heap_class_of_id(id);
     struct place place = place_of(heaps, &hak_i_slab_classes[class_index], (uintptr_t)block);
-    return publish(heaps, class_index, place.slab_start, place.word, place.bit) != 0;
+    hak_i_heaps_enter_heapless(heaps);
+    bool freed_twice = publish(heaps, class_index, place.slab_start, place.word, place.bit) != 0;
+    hak_i_heaps_leave_heapless(heaps);
+    return freed_twice;
 }
 
 static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsigned word, unsigned class_index, uint64_t bits)

@@ -328,13 +328,18 @@ void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
     hak_i_heap_leave(heap);
 }
 
-void hak_i_heap_purge(struct hak_heap *heap)
+void hak_i_heap_give_up_all(struct hak_heap *heap)
 {
-    hak_i_heap_enter(heap);
     hak_i_combine_publish_all(heap);
     hak_i_stacks_flush_all(heap);
     hak_i_heap_drain_all(heap);
     hak_i_heap_release_empties(heap);
+}
+
+void hak_i_heap_purge(struct hak_heap *heap)
+{
+    hak_i_heap_enter(heap);
+    hak_i_heap_give_up_all(heap);
     hak_i_heap_leave(heap);
 }
 

@@ -21,7 +21,29 @@ void hak_i_heap_release(struct hak_heap *heap);
 /* Looks after an idle heap at which much is pending, unless someone else does. */
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox);
 
-/* In a forked child: heaps of threads that no longer exist become idle, but for those that were at work. */
+/* --------------------------------------------------------------------------------------------------- forking ---- */
+
+/*
+ * fork() copies page after page while the other threads run on, so the child may only rely on what nobody changes meanwhile:
+ * slow work is stopped, and the stacks, which the fast paths change, are given up.
+ */
+
+/* Stops slow work from beginning, and takes the list lock. */
+void hak_i_heaps_close_gate(struct hak_heaps *heaps);
+
+/* Whether another thread holds a heap. List lock held. */
+bool hak_i_heaps_has_others(const struct hak_heaps *heaps, const struct hak_heap *mine);
+
+/* Waits until no slow work is under way; the gate is closed and every processor has passed a barrier. No lock but the gate's. */
+void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct hak_heap *mine);
+
+/* Lets go of the list lock and lets work go on. */
+void hak_i_heaps_open_gate(struct hak_heaps *heaps);
+
+/* In the child: both locks are free again. */
+void hak_i_heaps_reset_gate(struct hak_heaps *heaps);
+
+/* In the child: the heaps of the threads that no longer exist become idle, with empty stacks. */
 void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine);
 
 /* Gives back what idle heaps keep: their stacks, empty slabs and what is pending there. */

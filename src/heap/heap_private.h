@@ -10,17 +10,30 @@ HAK_EXTERN_C_BEGIN
 
 /* ---------------------------------------------------------------------------------------------- heap.c: slabs ---- */
 
-/* Marks slow work, so that a forked child knows whose heap was left in the middle of it. */
+/* Waits until no thread forks. */
+HAK_COLD void hak_i_heap_wait_at_gate(struct hak_heap *heap);
+
+/*
+ * Slow work begins: not while a thread forks. That thread closes the gate, asks for a barrier on all processors, and waits
+ * until no heap is busy; the barrier is the processor's half of the fence here, which therefore costs nothing. Work on
+ * another heap in the middle of this (hand-over, tending) is covered by this heap's mark.
+ */
 HAK_INLINE void hak_i_heap_enter(struct hak_heap *heap)
 {
     hak_store_relaxed(&heap->busy, true);
-    hak_fence_release(); /* the mark comes before the work */
+    hak_fence_compiler();
+    if (HAK_UNLIKELY(hak_load_relaxed(&heap->heaps->gate_closed)))
+        hak_i_heap_wait_at_gate(heap);
 }
 
 HAK_INLINE void hak_i_heap_leave(struct hak_heap *heap)
 {
-    hak_store_release(&heap->busy, false); /* and goes after it */
+    hak_store_release(&heap->busy, false); /* release: the work comes before */
 }
+
+/* The same for a thread without a heap. */
+void hak_i_heaps_enter_heapless(struct hak_heaps *heaps);
+void hak_i_heaps_leave_heapless(struct hak_heaps *heaps);
 
 HAK_INLINE struct hak_slab *hak_i_heap_slab_at(const struct hak_heaps *heaps, uintptr_t address)
 {
@@ -37,6 +50,9 @@ void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab);
 /* Collects what other threads freed: all of it, or until the class has room for `enough` blocks. */
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
 void hak_i_heap_drain_all(struct hak_heap *heap);
+
+/* Publishes the combining buffer, flushes the stacks, collects what is pending, gives empty slabs back. */
+void hak_i_heap_give_up_all(struct hak_heap *heap);
 
 /* Gives back the empty slabs the heap keeps. */
 void hak_i_heap_release_empties(struct hak_heap *heap);
@@ -61,6 +77,9 @@ bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index);
 
 void hak_i_stacks_flush_all(struct hak_heap *heap);
 
+/* Forgets what is on the stacks. */
+void hak_i_stacks_abandon(struct hak_heap *heap);
+
 /* Now and then, looks at one class and takes back what it does not use. */
 void hak_i_stacks_tick(struct hak_heap *heap);
 
@@ -68,7 +87,10 @@ void hak_i_stacks_tick(struct hak_heap *heap);
 
 void hak_i_combine_publish_all(struct hak_heap *heap);
 
-/* ----------------------------------------------------------------------------------------- claim.c: hand-over ---- */
+/* ------------------------------------------------------------------------- claim.c: the idle list, hand-over ---- */
+
+/* List lock held. */
+void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap);
 
 /* Takes slabs with room for the class from one idle heap; false: there are none. */
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index);

@@ -120,7 +120,7 @@ struct hak_heap {
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;
     struct hak_heap_counts counts;
-    bool busy; /* slow work is under way; read by a forked child */
+    bool busy; /* slow work is under way; atomic, read by a thread that forks */
     bool held; /* guarded by the lock of struct hak_heaps, as are the links */
     struct hak_heap *next_heap;
     struct hak_heap *next_idle;
@@ -133,6 +133,9 @@ struct hak_heap {
 struct hak_heaps {
     struct hak_lock lock; /* guards the lists and `held` */
     struct hak_slabs *slabs;
+    struct hak_lock gate;  /* held by a thread that forks, from before the work stops until it may go on */
+    bool gate_closed;      /* atomic: no slow work may begin */
+    uint32_t heapless;     /* atomic: threads that publish without a heap at this moment */
     bool check_full; /* heaps have no units and no stacks: every call is looked at */
     struct hak_heap *all;        /* atomic: readers walk next_heap without the lock */
     struct hak_heap *idle_newest;

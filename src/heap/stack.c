@@ -159,6 +159,14 @@ void hak_i_stacks_flush_all(struct hak_heap *heap)
             flush_oldest(heap, i, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
 }
 
+void hak_i_stacks_abandon(struct hak_heap *heap)
+{
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        hak_store_relaxed(&bin_of(heap, i)->top, heap->stacks[i].first);
+        move_window(heap, i, heap->stacks[i].array);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------------------- capacity ---- */
 
 /* Arrays are twice the capacity, so that the window is moved back once in a capacity's worth of frees at most. */

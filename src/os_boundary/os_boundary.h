@@ -33,6 +33,12 @@ size_t hak_i_os_address_limit_bytes(void);
 /* A clock that only runs forward; cheap and coarse. */
 uint64_t hak_i_os_now_ms(void);
 
+/*
+ * A memory barrier on every processor that runs a thread of this process: what each did before is visible here after, and
+ * what was done here before is visible there after. False: the system cannot.
+ */
+bool hak_i_os_fence_threads(void);
+
 /* Address space without access and without charge; NULL when there is none. */
 void *hak_i_os_reserve(size_t bytes);
 
