@@ -30,6 +30,7 @@ function(hakmem_add_test)
     gtest_discover_tests(
         ${arg_NAME}
         TEST_PREFIX "${arg_NAME}."
+        NO_PRETTY_VALUES
         DISCOVERY_MODE PRE_TEST
         DISCOVERY_TIMEOUT 60
         PROPERTIES LABELS "${arg_LABELS}"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,6 +15,10 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+
+/* From linux/membarrier.h, which not every C library's headers come with. */
+#define MEMBARRIER_PRIVATE_EXPEDITED (1 << 3)
+#define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 #define PRIVATE_ANONYMOUS (MAP_PRIVATE | MAP_ANONYMOUS)
 
@@ -76,8 +79,8 @@ static bool membarrier(int command)
 bool hak_i_os_fence_threads(void)
 {
     int saved_errno = errno;
-    bool done = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) ||
-                (membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED));
+    bool done = membarrier(MEMBARRIER_PRIVATE_EXPEDITED) ||
+                (membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_PRIVATE_EXPEDITED));
     errno = saved_errno;
     return done;
 }
