@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A box is a folder below src/ and an object library. Its public face is <box>.h, <box>_types.h, <box>_hot.h and HEADERS;
-# its other headers are its own. NEEDS are the boxes whose public face its files may include; a box is added after those
-# it needs, so the layers cannot form a circle. The test meta.include_graph holds the files to it.
+# A box is a folder below src/ and an object library. Its public face is <box>.h, <box>_types.h, <box>_hot.h and
+# HEADERS; its other headers are its own. NEEDS are the boxes whose public face its files may include; a box is added
+# after those it needs, so the layers cannot form a circle. The test meta.include_graph holds the files to it.
 #
 #   hakmem_add_box(<box> SOURCES <file>... [HEADERS <file>...] [NEEDS <box>...])
 #

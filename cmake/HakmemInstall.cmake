@@ -38,7 +38,8 @@ configure_package_config_file(
 write_basic_package_version_file("${version_file}" COMPATIBILITY SameMinorVersion)
 install(FILES "${config_file}" "${version_file}" DESTINATION "${package_dir}" COMPONENT Development)
 
-# A relative library directory makes hakmem.pc find the prefix from where it lies itself; an absolute one is meant as it is.
+# With a relative library directory hakmem.pc finds the prefix from where it lies itself; an absolute one is meant as it
+# is.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
     set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
 else()

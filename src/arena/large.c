@@ -171,13 +171,31 @@ static enum moved move_content(void *from, void *to, size_t bytes)
     return BYTES_COPIED;
 }
 
+/* What the program may use, in whole pages. */
+static size_t used_units(const struct hak_arena *arena, const struct hak_large *large)
+{
+    return hak_round_up(large->asked_units, arena->grain_units);
+}
+
+/* The pages of what the program could use are gone; the slack behind it may still be written. */
+static void release_moved(struct hak_arena *arena, struct hak_large *old)
+{
+    size_t moved_units = used_units(arena, old);
+    size_t slack_units = old->units - moved_units;
+    account(arena, old, false);
+    if (slack_units != 0)
+        hak_i_arena_release(arena, old->first_unit + moved_units, slack_units, slack_units);
+    hak_i_arena_release(arena, old->first_unit, moved_units, 0);
+    retire_record(arena, old);
+}
+
 void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     void *from = address_of(arena, large);
     void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
     if (to == NULL)
         return NULL;
-    enum moved moved = move_content(from, to, large->asked_units << HAK_UNIT_SHIFT);
+    enum moved moved = move_content(from, to, used_units(arena, large) << HAK_UNIT_SHIFT);
     if (moved == TARGET_LOST)
         return NULL;
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
@@ -187,8 +205,6 @@ void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, s
         hak_i_arena_large_release(arena, old);
         return to;
     }
-    account(arena, old, false);
-    hak_i_arena_release(arena, old->first_unit, old->units, 0);
-    retire_record(arena, old);
+    release_moved(arena, old);
     return to;
 }
