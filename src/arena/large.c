@@ -59,6 +59,8 @@ static void *publish(struct hak_arena *arena, struct hak_large *large, size_t as
 
 static struct hak_large *take_cached(struct hak_arena *arena, size_t units)
 {
+    if (units > arena->registry->units)
+        return NULL;
     hak_i_base_lock(&arena->lock);
     struct hak_large *large = hak_i_big_cache_take(&arena->cache, units);
     hak_i_base_unlock(&arena->lock);
