@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+#include "workload.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+namespace {
+
+void stop_if(int error, const char *what)
+{
+    if (error != 0) {
+        std::fprintf(stderr, "hakmem_benchmark: %s: %s\n", what, std::strerror(error));
+        std::exit(EXIT_FAILURE);
+    }
+}
+
+std::vector<int> read_affinity()
+{
+    cpu_set_t set;
+    stop_if(sched_getaffinity(0, sizeof set, &set) == 0 ? 0 : errno, "sched_getaffinity");
+    std::vector<int> processors;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (CPU_ISSET(cpu, &set)) {
+            processors.push_back(cpu);
+        }
+    }
+    return processors;
+}
+
+// Not ru_maxrss: that one starts from the peak of the process that called exec.
+double peak_rss_bytes()
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind("VmHWM:", 0) == 0) {
+            return std::strtod(line.c_str() + 6, nullptr) * static_cast<double>(KiB);
+        }
+    }
+    return 0;
+}
+
+double unit_interval(Random &random)
+{
+    return static_cast<double>(random.next() >> 11) * 0x1p-53;
+}
+
+} // namespace
+
+std::size_t scaled(std::size_t full)
+{
+    static const bool quick = std::getenv("HAKMEM_BENCHMARK_QUICK") != nullptr;
+    return quick ? std::min(full, std::max<std::size_t>(full / 64, 8)) : full;
+}
+
+const std::vector<int> &allowed_processors()
+{
+    static const std::vector<int> processors = read_affinity();
+    return processors;
+}
+
+void pin_this_thread(int index)
+{
+    const std::vector<int> &processors = allowed_processors();
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processors[static_cast<std::size_t>(index) % processors.size()], &set);
+    stop_if(sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : errno, "sched_setaffinity");
+}
+
+Usage Usage::of_this_thread()
+{
+    rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    timespec processor_time; // getrusage's lags by up to a tick, which is the life of a short thread
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &processor_time);
+    return {static_cast<double>(usage.ru_minflt + usage.ru_majflt),
+            static_cast<double>(processor_time.tv_sec) + static_cast<double>(processor_time.tv_nsec) * 1e-9};
+}
+
+Usage &Usage::operator+=(const Usage &other)
+{
+    page_faults += other.page_faults;
+    processor_seconds += other.processor_seconds;
+    return *this;
+}
+
+Usage Usage::operator-(const Usage &other) const
+{
+    return {page_faults - other.page_faults, processor_seconds - other.processor_seconds};
+}
+
+void run_in_new_thread(void *(*body)(void *), void *argument)
+{
+    pthread_t thread;
+    stop_if(pthread_create(&thread, nullptr, body, argument), "pthread_create");
+    stop_if(pthread_join(thread, nullptr), "pthread_join");
+}
+
+Sizes Sizes::uniform(std::size_t smallest, std::size_t largest)
+{
+    Sizes sizes;
+    Random random(1);
+    for (std::uint32_t &size : sizes.table_) {
+        size = static_cast<std::uint32_t>(smallest + random.next() % (largest - smallest + 1));
+    }
+    return sizes;
+}
+
+Sizes Sizes::log_uniform(std::size_t smallest, std::size_t largest)
+{
+    Sizes sizes;
+    Random random(1);
+    const double ratio = static_cast<double>(largest) / static_cast<double>(smallest);
+    for (std::uint32_t &size : sizes.table_) {
+        size = static_cast<std::uint32_t>(static_cast<double>(smallest) * std::pow(ratio, unit_interval(random)));
+    }
+    return sizes;
+}
+
+void Report::finish(std::int64_t items_per_iteration, const Usage &of_other_threads)
+{
+    Usage usage = Usage::of_this_thread() - at_start_;
+    usage += of_other_threads;
+    const std::int64_t items = static_cast<std::int64_t>(state_.iterations()) * items_per_iteration;
+    state_.SetItemsProcessed(items);
+    // Google Benchmark adds the counters of all workers up.
+    state_.counters["items"] = static_cast<double>(items);
+    state_.counters["page_faults"] = usage.page_faults;
+    state_.counters["processor_seconds"] = usage.processor_seconds;
+    state_.counters["peak_rss_bytes"] = state_.thread_index() == 0 ? peak_rss_bytes() : 0;
+}
+
+bool register_workload(const std::string &name, Body *hakmem, Body *system, Configure *configure)
+{
+    benchmark::RegisterBenchmark((name + "/hakmem").c_str(), hakmem)->UseRealTime()->Apply(configure);
+    benchmark::RegisterBenchmark((name + "/system").c_str(), system)->UseRealTime()->Apply(configure);
+    return true;
+}

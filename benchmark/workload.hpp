@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// What the workloads share. Everything that costs time or memory of its own (pinning, size tables, live sets) is made
+// before the timed loop; inside it only the inline parts of this header run.
+#ifndef HAKMEM_BENCHMARK_WORKLOAD_HPP
+#define HAKMEM_BENCHMARK_WORKLOAD_HPP
+
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "allocators.hpp"
+
+constexpr std::size_t KiB = 1024;
+constexpr std::size_t MiB = 1024 * KiB;
+
+/// `full`, or a small part of it where HAKMEM_BENCHMARK_QUICK is set (the benchmarks as tests).
+std::size_t scaled(std::size_t full);
+
+/// The processors this process was started on; main() calls it first, before any thread is pinned.
+const std::vector<int> &allowed_processors();
+
+/// Worker `index` gets a processor of its own as long as there are any, then they share. Threads it starts inherit it.
+void pin_this_thread(int index);
+
+/// What a thread has used since it began.
+struct Usage {
+    double page_faults = 0;
+    double processor_seconds = 0;
+
+    static Usage of_this_thread();
+    Usage &operator+=(const Usage &other);
+    Usage operator-(const Usage &other) const;
+};
+
+/// Runs `body(argument)` in a new thread, on the caller's processor, and waits for its end.
+void run_in_new_thread(void *(*body)(void *), void *argument);
+
+/// xorshift64*
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 1) {}
+    std::uint64_t next()
+    {
+        state_ ^= state_ >> 12;
+        state_ ^= state_ << 25;
+        state_ ^= state_ >> 27;
+        return state_ * 0x2545F4914F6CDD1Du;
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+/// Where in 0 … count - 1 a draw of Random falls; uses its low half only.
+inline std::size_t index_of(std::uint64_t draw, std::size_t count)
+{
+    return static_cast<std::size_t>((static_cast<std::uint64_t>(static_cast<std::uint32_t>(draw)) * count) >> 32);
+}
+
+/// Sizes drawn beforehand; uses the high bits of a draw, so one draw gives both an index and a size.
+class Sizes {
+public:
+    static Sizes uniform(std::size_t smallest, std::size_t largest);
+    /// Each doubling of the size is as likely as any other.
+    static Sizes log_uniform(std::size_t smallest, std::size_t largest);
+    std::size_t pick(std::uint64_t draw) const { return table_[draw >> (64 - COUNT_SHIFT)]; }
+
+private:
+    static constexpr unsigned COUNT_SHIFT = 10;
+    Sizes() : table_(std::size_t{1} << COUNT_SHIFT) {}
+    std::vector<std::uint32_t> table_;
+};
+
+/// A new block with its first word written, and escaped so that the compiler cannot remove block or write.
+template <class Allocator>
+void *allocate_written(std::size_t size)
+{
+    void *const block = Allocator::allocate(size);
+    *static_cast<std::size_t *>(block) = size;
+    benchmark::DoNotOptimize(block);
+    return block;
+}
+
+/// Writes one word in each page of the bytes from `begin` to `end` of the block.
+inline void write_pages(void *block, std::size_t begin, std::size_t end)
+{
+    for (std::size_t offset = begin; offset + sizeof(std::size_t) <= end; offset += 4 * KiB) {
+        *reinterpret_cast<std::size_t *>(static_cast<char *>(block) + offset) = offset;
+    }
+    benchmark::ClobberMemory();
+}
+
+/// Blocks of random sizes, of which a random one is replaced at each step.
+template <class Allocator>
+class LiveSet {
+public:
+    LiveSet(std::size_t count, const Sizes &sizes, int seed)
+        : blocks_(count), sizes_(sizes), random_(static_cast<std::uint64_t>(seed) + 1)
+    {
+        for (void *&block : blocks_) {
+            block = allocate_written<Allocator>(sizes_.pick(random_.next()));
+        }
+    }
+    LiveSet(const LiveSet &) = delete;
+    LiveSet &operator=(const LiveSet &) = delete;
+    ~LiveSet()
+    {
+        for (void *block : blocks_) {
+            Allocator::release(block);
+        }
+    }
+
+    void replace_one()
+    {
+        const std::uint64_t draw = random_.next();
+        void *&block = blocks_[index_of(draw, blocks_.size())];
+        Allocator::release(block);
+        block = allocate_written<Allocator>(sizes_.pick(draw));
+    }
+
+private:
+    std::vector<void *> blocks_;
+    const Sizes sizes_;
+    Random random_;
+};
+
+/// The figures of one worker: made just before the timed loop, finished just after it.
+class Report {
+public:
+    explicit Report(benchmark::State &state) : state_(state), at_start_(Usage::of_this_thread()) {}
+    /// `of_other_threads`: of those that this worker started inside the loop.
+    void finish(std::int64_t items_per_iteration, const Usage &of_other_threads = {});
+
+private:
+    benchmark::State &state_;
+    const Usage at_start_;
+};
+
+using Body = void(benchmark::State &);
+using Configure = void(benchmark::internal::Benchmark *);
+
+inline void one_two_and_four_threads(benchmark::internal::Benchmark *entry)
+{
+    entry->Threads(1)->Threads(2)->Threads(4);
+}
+
+/// Registers `<name>/hakmem` and `<name>/system`. Always true, to be the initial value of a constant in each file.
+bool register_workload(const std::string &name, Body *hakmem, Body *system,
+                       Configure *configure = one_two_and_four_threads);
+
+/// Workers that each replace random blocks of a live set of their own.
+template <class Allocator>
+void replace_own_set(benchmark::State &state, std::size_t live_count, const Sizes &sizes)
+{
+    pin_this_thread(state.thread_index());
+    LiveSet<Allocator> set(live_count, sizes, state.thread_index());
+    Report report(state);
+    for (auto _ : state) {
+        set.replace_one();
+    }
+    report.finish(1);
+}
+
+#endif
