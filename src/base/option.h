@@ -32,7 +32,7 @@ void hak_i_base_options_read(char *const *environment);
 void hak_i_base_options_seal(void);
 
 /* 0, ENOENT, EINVAL, EPERM. */
-int hak_i_base_option_set(const char *name, const char *value);
+int hak_i_base_option_set(const char *name, const char *text);
 int hak_i_base_option_get(const char *name, char *buffer, size_t size);
 
 HAK_EXTERN_C_END

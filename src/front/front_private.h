@@ -40,7 +40,7 @@ extern struct hak_lock hak_i_front_start_lock;
  * The calling thread's heap: its own, or one of two that hold nothing, so that every fast path leaves at its first test.
  * The one word of thread-local storage that hakmem has.
  */
-extern _Thread_local struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec")));
+extern __thread struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec")));
 extern struct hak_heap_hot hak_i_front_unclaimed; /* has not needed a heap yet */
 extern struct hak_heap_hot hak_i_front_departed;  /* has given its heap back, at its end */
 

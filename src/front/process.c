@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The start, once per process and at the first need; and the look for double frees at its end.
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/option.h"
 #include "front/front_private.h"
+#include "os_boundary/os_boundary.h"
 
 struct hak_process hak_i_process;
 struct hak_lock hak_i_front_start_lock = HAK_LOCK_INITIALIZER(HAK_RANK_START);
@@ -21,7 +21,7 @@ bool hak_i_front_started(void)
 /* A privileged process does not listen to its environment. */
 static void read_options(void)
 {
-    hak_i_base_options_read(getauxval(AT_SECURE) != 0 ? NULL : environ);
+    hak_i_base_options_read(hak_i_os_is_privileged() ? NULL : environ);
     hak_i_base_options_seal();
 }
 

@@ -15,7 +15,7 @@ static void *const nothing[HAK_STACK_SENTINELS];
 struct hak_heap_hot hak_i_front_unclaimed = EMPTY_HEAP;
 struct hak_heap_hot hak_i_front_departed = EMPTY_HEAP;
 
-_Thread_local struct hak_heap_hot *hak_i_self = &hak_i_front_unclaimed;
+__thread struct hak_heap_hot *hak_i_self = &hak_i_front_unclaimed;
 
 /* Its value: the thread's heap, or the number of blocks the thread freed without one. */
 static pthread_key_t key;

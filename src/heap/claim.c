@@ -123,11 +123,17 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
     return heap;
 }
 
+static void settle_and_idle(struct hak_heap *heap)
+{
+    hak_i_heap_settle(heap);
+    hak_i_stacks_reset(heap);
+    become_idle(heap);
+}
+
 void hak_i_heap_release(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
-    hak_i_heap_give_up_all(heap);
-    become_idle(heap);
+    settle_and_idle(heap);
     hak_i_heap_leave(heap);
 }
 
@@ -143,8 +149,7 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     if (!claimed)
         return;
     take_inbox(heap);
-    hak_i_heap_give_up_all(heap);
-    become_idle(heap);
+    settle_and_idle(heap);
 }
 
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
@@ -156,6 +161,7 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
         hak_i_heap_enter(heap);
         take_inbox(heap);
         hak_i_heap_leave(heap);
+        hak_i_heap_purge(heap);
         hak_i_heap_release(heap);
     }
 }
@@ -185,6 +191,32 @@ static void inherit_findings(struct hak_heap *heap, struct hak_heap *from)
     from->finding_count = 0;
 }
 
+/* An empty slab that any class can use. */
+static bool take_empty(struct hak_heap *heap, struct hak_heap *from)
+{
+    if (from->empty_count == 0)
+        return false;
+    struct hak_slab *slab = from->empties[from->empty_count - 1];
+    hak_store_relaxed(&from->empty_count, from->empty_count - 1);
+    from->slab_bytes -= slab->span_bytes;
+    heap->slab_bytes += slab->span_bytes;
+    heap->empties[heap->empty_count] = slab;
+    hak_store_relaxed(&heap->empty_count, heap->empty_count + 1);
+    hak_count(&heap->counts.handovers, 1);
+    return true;
+}
+
+/* Slabs with room for the class, else an empty one. */
+static bool take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index)
+{
+    struct hak_stack *stack = &from->stacks[class_index];
+    bool any = stack->rooms != NULL;
+    for (unsigned i = 0; i < TAKE_OVER_SLABS_MAX && stack->rooms != NULL; i++)
+        take_slab(heap, from, stack->rooms);
+    bool fits = hak_i_slab_classes[class_index].slab_bytes == HAK_EMPTY_BYTES;
+    return any || (fits && take_empty(heap, from) && hak_i_heap_bind_empty(heap, class_index));
+}
+
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_heap *from = claim_idle(heap->heaps, &heap->heaps->idle_oldest);
@@ -192,9 +224,7 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
         return false;
     take_inbox(from);
     hak_i_heap_drain_all(from);
-    bool any = from->stacks[class_index].rooms != NULL;
-    for (unsigned i = 0; i < TAKE_OVER_SLABS_MAX && from->stacks[class_index].rooms != NULL; i++)
-        take_slab(heap, from, from->stacks[class_index].rooms);
+    bool any = take_from(heap, from, class_index);
     inherit_findings(heap, from);
     become_idle(from);
     return any;

@@ -94,9 +94,7 @@ void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab)
 {
     if (!hak_i_slab_is_empty(slab) || is_pending(slab))
         return;
-    if (heap->stacks[slab->class_index].kept == slab || keep_as_empty(heap, slab))
-        return;
-    if (slab->span_bytes == HAK_EMPTY_BYTES || !keep_in_class(heap, slab))
+    if (heap->stacks[slab->class_index].kept != slab && !keep_as_empty(heap, slab) && !keep_in_class(heap, slab))
         retire_slab(heap, slab);
 }
 
@@ -196,7 +194,7 @@ static void bind_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned cla
     list(heap, slab);
 }
 
-static bool bind_empty(struct hak_heap *heap, unsigned class_index)
+bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index)
 {
     if (heap->empty_count == 0 || hak_i_slab_classes[class_index].slab_bytes != HAK_EMPTY_BYTES)
         return false;
@@ -254,7 +252,7 @@ static unsigned gather(struct hak_heap *heap, unsigned class_index, void **block
     unsigned taken = take_from_rooms(heap, class_index, blocks, count);
     if (taken != 0)
         return taken;
-    bool bound = bind_empty(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
+    bool bound = hak_i_heap_bind_empty(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
                  bind_new(heap, class_index) || bind_after_giving_back(heap, class_index);
     return bound ? take_from_rooms(heap, class_index, blocks, count) : 0;
 }
@@ -328,18 +326,18 @@ void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
     hak_i_heap_leave(heap);
 }
 
-void hak_i_heap_give_up_all(struct hak_heap *heap)
+void hak_i_heap_settle(struct hak_heap *heap)
 {
     hak_i_combine_publish_all(heap);
     hak_i_stacks_flush_all(heap);
     hak_i_heap_drain_all(heap);
-    hak_i_heap_release_empties(heap);
 }
 
 void hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
-    hak_i_heap_give_up_all(heap);
+    hak_i_heap_settle(heap);
+    hak_i_heap_release_empties(heap);
     hak_i_heap_leave(heap);
 }
 

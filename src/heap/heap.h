@@ -15,7 +15,7 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
 /* A heap for the calling thread: an idle one, or a new one; NULL: no memory. */
 struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
 
-/* Gives the heap back whole: nothing on its stacks, in its combining buffer or its inbox, no empty slab. */
+/* Gives the heap back: nothing on its stacks, in its combining buffer or its inbox; it keeps empty slabs for the next holder. */
 void hak_i_heap_release(struct hak_heap *heap);
 
 /* Looks after an idle heap at which much is pending, unless someone else does. */

@@ -51,8 +51,11 @@ void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab);
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
 void hak_i_heap_drain_all(struct hak_heap *heap);
 
-/* Publishes the combining buffer, flushes the stacks, collects what is pending, gives empty slabs back. */
-void hak_i_heap_give_up_all(struct hak_heap *heap);
+/* Publishes the combining buffer, flushes the stacks, collects what is pending. */
+void hak_i_heap_settle(struct hak_heap *heap);
+
+/* Makes an empty slab that the heap keeps one of the class; false: there is none that fits. */
+bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index);
 
 /* Gives back the empty slabs the heap keeps. */
 void hak_i_heap_release_empties(struct hak_heap *heap);
@@ -76,6 +79,9 @@ void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *
 bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index);
 
 void hak_i_stacks_flush_all(struct hak_heap *heap);
+
+/* Empty stacks get the capacity of a new heap's. */
+void hak_i_stacks_reset(struct hak_heap *heap);
 
 /* Forgets what is on the stacks. */
 void hak_i_stacks_abandon(struct hak_heap *heap);

@@ -61,14 +61,20 @@ static void move_window(struct hak_heap *heap, unsigned class_index, void **arra
     set_first(heap, class_index, first);
 }
 
+/* A new heap's; pool's classes start without a stack. */
+static uint32_t first_capacity(const struct hak_heap *heap, unsigned class_index)
+{
+    bool tiny = class_index < HAK_TINY_CLASS_COUNT && !heap->heaps->check_full;
+    return tiny ? hak_i_slab_classes[class_index].first_slots : 0;
+}
+
 void hak_i_stacks_init(struct hak_heap *heap)
 {
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         const struct hak_class *of = &hak_i_slab_classes[i];
         struct hak_stack *stack = &heap->stacks[i];
-        bool tiny = i < HAK_TINY_CLASS_COUNT && !heap->heaps->check_full;
         stack->slots = HAK_INLINE_SLOTS;
-        stack->capacity = tiny ? of->first_slots : 0;
+        stack->capacity = first_capacity(heap, i);
         stack->first = heap->inline_slots[i] + HAK_STACK_SENTINELS;
         heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
         heap->hot.bins[i] = (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first};
@@ -84,65 +90,76 @@ static void note_freed_twice(struct hak_heap *heap, unsigned class_index, void *
         heap->findings[heap->finding_count++] = (struct hak_finding){block, class_index, false};
 }
 
-/* Whether the block's slab is still there: if it is not, the block was freed twice. */
-static bool still_holds(struct hak_heap *heap, unsigned class_index, void *block)
-{
-    const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
-    size_t unit = hak_i_registry_unit(registry, (uintptr_t)block);
-    if (hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES))
-        return true;
-    note_freed_twice(heap, class_index, block);
-    return false;
-}
-
+/* Blocks of one class on their way back, gathered while they fall into one word of one slab's bitmap. */
 struct gathered {
-    struct hak_slab *slab;
+    struct hak_heap *heap;
+    const struct hak_registry *registry;
+    const struct hak_class *of;
+    uint32_t id; /* of every unit that holds blocks of this class of this heap */
     unsigned word;
+    struct hak_slab *slab;
     uint64_t bits;
 };
 
-static void give_gathered(struct hak_heap *heap, struct gathered *gathered)
+static void give_gathered(struct gathered *gathered)
 {
     if (gathered->bits == 0)
         return;
-    hak_i_heap_give(heap, gathered->slab, gathered->word, gathered->bits);
-    hak_i_heap_retire_if_empty(heap, gathered->slab);
+    hak_i_heap_give(gathered->heap, gathered->slab, gathered->word, gathered->bits);
+    hak_i_heap_retire_if_empty(gathered->heap, gathered->slab);
     gathered->bits = 0;
 }
 
-/* Adds the block to what was gathered for its word; for another word that is given back first. */
-static void gather_block(struct hak_heap *heap, unsigned class_index, struct gathered *gathered, void *block)
+static unsigned index_of(const struct gathered *gathered, const struct hak_slab *slab, uintptr_t block)
 {
-    struct hak_slab *slab = hak_i_heap_slab_at(heap->heaps, (uintptr_t)block);
-    if (slab != gathered->slab)
-        give_gathered(heap, gathered);
-    if (!still_holds(heap, class_index, block))
-        return;
-    unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
-    uint64_t bit = (uint64_t)1 << index % 64;
-    if (index / 64 != gathered->word)
-        give_gathered(heap, gathered);
-    if ((gathered->bits & bit) != 0)
-        note_freed_twice(heap, class_index, block);
-    *gathered = (struct gathered){slab, index / 64, gathered->bits | bit};
+    bool by_arithmetic = gathered->of->block_bytes < HAK_UNIT_BLOCK_BYTES;
+    return hak_i_slab_quotient(gathered->of, by_arithmetic ? block & gathered->of->start_mask : block - slab->start);
 }
 
-static void prefetch_record(struct hak_heap *heap, void *const *blocks, unsigned index, unsigned count)
+/* Adds the block; what was gathered for another word is given back first, and may take the block's slab with it. */
+static void gather_block(struct gathered *gathered, unsigned class_index, void *block)
 {
-    if (index < count)
-        __builtin_prefetch(hak_i_heap_slab_at(heap->heaps, (uintptr_t)blocks[index])->local, 1);
+    size_t unit = hak_i_registry_unit(gathered->registry, (uintptr_t)block);
+    struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(gathered->registry, unit);
+    if (slab != gathered->slab)
+        give_gathered(gathered);
+    if (HAK_UNLIKELY(hak_i_registry_id(gathered->registry, unit) != gathered->id)) {
+        note_freed_twice(gathered->heap, class_index, block); /* its slab is gone */
+        return;
+    }
+    unsigned index = index_of(gathered, slab, (uintptr_t)block);
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (index / 64 != gathered->word)
+        give_gathered(gathered);
+    if (HAK_UNLIKELY((gathered->bits & bit) != 0))
+        note_freed_twice(gathered->heap, class_index, block);
+    gathered->slab = slab;
+    gathered->word = index / 64;
+    gathered->bits |= bit;
+}
+
+static void prefetch_record(const struct gathered *gathered, void *const *blocks, unsigned index, unsigned count)
+{
+    if (index >= count)
+        return;
+    size_t unit = hak_i_registry_unit(gathered->registry, (uintptr_t)blocks[index]);
+    struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(gathered->registry, unit);
+    __builtin_prefetch(&slab->local[index_of(gathered, slab, (uintptr_t)blocks[index]) / 64], 1);
 }
 
 static void give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
 {
-    struct gathered gathered = {0};
+    struct gathered gathered = {.heap = heap,
+                                .registry = heap->heaps->slabs->arena->registry,
+                                .of = &hak_i_slab_classes[class_index],
+                                .id = heap->hot.id | class_index * HAK_BIN_BYTES};
     for (unsigned i = 0; i < PREFETCH_AHEAD; i++)
-        prefetch_record(heap, blocks, i, count);
+        prefetch_record(&gathered, blocks, i, count);
     for (unsigned i = 0; i < count; i++) {
-        prefetch_record(heap, blocks, i + PREFETCH_AHEAD, count);
-        gather_block(heap, class_index, &gathered, blocks[i]);
+        prefetch_record(&gathered, blocks, i + PREFETCH_AHEAD, count);
+        gather_block(&gathered, class_index, blocks[i]);
     }
-    give_gathered(heap, &gathered);
+    give_gathered(&gathered);
 }
 
 static void flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned count)
@@ -217,6 +234,15 @@ static bool set_capacity(struct hak_heap *heap, unsigned class_index, uint32_t c
     return true;
 }
 
+void hak_i_stacks_reset(struct hak_heap *heap)
+{
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        heap->stacks[i].run = 0;
+        if (heap->stacks[i].capacity != first_capacity(heap, i))
+            set_capacity(heap, i, first_capacity(heap, i));
+    }
+}
+
 /* Towards half the capacity, but no less than `least`, as far as one batch less on the stack allows. */
 static void shrink(struct hak_heap *heap, unsigned class_index, uint32_t least)
 {
@@ -236,9 +262,8 @@ static void shrink(struct hak_heap *heap, unsigned class_index, uint32_t least)
 static void look(struct hak_heap *heap)
 {
     struct hak_stack *stack = &heap->stacks[heap->look_at];
-    bool tiny = heap->look_at < HAK_TINY_CLASS_COUNT;
     if (!stack->used)
-        shrink(heap, heap->look_at, tiny ? hak_i_slab_classes[heap->look_at].first_slots : 0);
+        shrink(heap, heap->look_at, first_capacity(heap, heap->look_at));
     stack->used = false;
     heap->look_at = (heap->look_at + 1) % HAK_CLASS_COUNT;
 }

@@ -30,6 +30,9 @@ size_t hak_i_os_physical_bytes(void);
 /* RLIMIT_AS, or SIZE_MAX where there is none. */
 size_t hak_i_os_address_limit_bytes(void);
 
+/* Whether the process has more rights than who started it, who then must not steer it by the environment. */
+bool hak_i_os_is_privileged(void);
+
 /* A clock that only runs forward; cheap and coarse. */
 uint64_t hak_i_os_now_ms(void);
 

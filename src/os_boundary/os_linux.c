@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -62,6 +63,11 @@ size_t hak_i_os_address_limit_bytes(void)
     bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     errno = saved_errno;
     return limited ? (size_t)limit.rlim_cur : SIZE_MAX;
+}
+
+bool hak_i_os_is_privileged(void)
+{
+    return getauxval(AT_SECURE) != 0;
 }
 
 uint64_t hak_i_os_now_ms(void)
