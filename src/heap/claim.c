@@ -149,7 +149,9 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     if (!claimed)
         return;
     take_inbox(heap);
-    settle_and_idle(heap);
+    hak_i_heap_settle(heap);
+    hak_i_heap_release_empties(heap); /* nobody has come for this heap in a long time */
+    become_idle(heap);
 }
 
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps)

@@ -162,11 +162,10 @@ static unsigned drain_one(struct hak_heap *heap, struct hak_slab *slab, unsigned
         hak_i_inbox_push(owner, slab);
         return 0;
     }
-    unsigned count = collect(heap, slab);
-    if (slab->class_index == class_index)
-        return count;
+    unsigned collected = collect(heap, slab);
+    unsigned served = slab->class_index == class_index ? collected : 0;
     hak_i_heap_retire_if_empty(heap, slab);
-    return 0;
+    return served;
 }
 
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough)

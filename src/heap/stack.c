@@ -121,16 +121,14 @@ static void gather_block(struct gathered *gathered, unsigned class_index, void *
 {
     size_t unit = hak_i_registry_unit(gathered->registry, (uintptr_t)block);
     struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(gathered->registry, unit);
-    if (slab != gathered->slab)
+    unsigned index = index_of(gathered, slab, (uintptr_t)block);
+    uint64_t bit = (uint64_t)1 << index % 64;
+    if (slab != gathered->slab || index / 64 != gathered->word)
         give_gathered(gathered);
     if (HAK_UNLIKELY(hak_i_registry_id(gathered->registry, unit) != gathered->id)) {
         note_freed_twice(gathered->heap, class_index, block); /* its slab is gone */
         return;
     }
-    unsigned index = index_of(gathered, slab, (uintptr_t)block);
-    uint64_t bit = (uint64_t)1 << index % 64;
-    if (index / 64 != gathered->word)
-        give_gathered(gathered);
     if (HAK_UNLIKELY((gathered->bits & bit) != 0))
         note_freed_twice(gathered->heap, class_index, block);
     gathered->slab = slab;
@@ -243,10 +241,11 @@ void hak_i_stacks_reset(struct hak_heap *heap)
     }
 }
 
-/* Towards half the capacity, but no less than `least`, as far as one batch less on the stack allows. */
-static void shrink(struct hak_heap *heap, unsigned class_index, uint32_t least)
+/* Towards half the capacity, as far as one batch less on the stack allows. */
+static void shrink(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
+    uint32_t least = first_capacity(heap, class_index);
     uint32_t capacity = stack->capacity / 2 > least ? stack->capacity / 2 : least;
     unsigned count = hak_i_stack_count(heap, class_index);
     unsigned surplus = count > capacity ? count - capacity : 0;
@@ -263,7 +262,7 @@ static void look(struct hak_heap *heap)
 {
     struct hak_stack *stack = &heap->stacks[heap->look_at];
     if (!stack->used)
-        shrink(heap, heap->look_at, first_capacity(heap, heap->look_at));
+        shrink(heap, heap->look_at);
     stack->used = false;
     heap->look_at = (heap->look_at + 1) % HAK_CLASS_COUNT;
 }
@@ -337,8 +336,6 @@ bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushin
         return start_stack(heap, class_index);
     if (swings || !flushing)
         grow(heap, class_index, swings);
-    else if (only_frees(stack) && stack->capacity > hak_i_slab_classes[class_index].first_slots)
-        shrink(heap, class_index, hak_i_slab_classes[class_index].first_slots);
     return false;
 }
 
@@ -353,6 +350,20 @@ void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *
     hak_store_relaxed(&bin_of(heap, class_index)->top, first + count);
 }
 
+/* Half of it; or all, and the capacity with it, when the class is being torn down; one batch at most. */
+static void flush_full(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    uint32_t least = hak_i_slab_classes[class_index].first_slots;
+    bool tear_down = only_frees(stack);
+    unsigned wanted = tear_down ? stack->capacity : (stack->capacity + 1) / 2;
+    unsigned flushed = wanted < HAK_BATCH_MAX ? wanted : HAK_BATCH_MAX;
+    flush_oldest(heap, class_index, flushed);
+    uint32_t left = stack->capacity - flushed + 1;
+    if (tear_down && stack->capacity > least)
+        set_capacity(heap, class_index, left > least ? left : least);
+}
+
 bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
@@ -360,10 +371,8 @@ bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index)
     hak_i_stack_adapt(heap, class_index, true);
     if (stack->capacity == 0)
         return false;
-    if (hak_i_stack_count(heap, class_index) == stack->capacity) {
-        unsigned surplus = only_frees(stack) ? stack->capacity : (stack->capacity + 1) / 2;
-        flush_oldest(heap, class_index, surplus < HAK_BATCH_MAX ? surplus : HAK_BATCH_MAX);
-    }
+    if (hak_i_stack_count(heap, class_index) == stack->capacity)
+        flush_full(heap, class_index);
     if (bin->top == bin->full)
         move_window(heap, class_index, stack->array);
     return true;
