@@ -12,24 +12,20 @@
 #include "front/front_private.h"
 #include "heap/heap_hot.h"
 
-/* The thread's newest free block that serves `size`, NULL when the slow path has to find one. */
-HAK_INLINE void *pop_for(size_t size)
-{
-    struct hak_heap_hot *heap = hak_i_self;
-    size_t scaled_class;
-    if (HAK_LIKELY(size <= HAK_TINY_BYTES_MAX))
-        scaled_class = hak_i_tiny_scaled_class(size);
-    else if (HAK_LIKELY(size <= HAK_POOL_TABLE_BYTES_MAX))
-        scaled_class = hak_i_pool_scaled_class(size);
-    else
-        return NULL;
-    return hak_i_heap_pop(hak_i_heap_bin(heap, scaled_class));
-}
-
 void *hak_alloc(size_t size)
 {
-    void *block = pop_for(size);
-    return HAK_LIKELY(block != NULL) ? block : hak_i_front_alloc_slow(size);
+    struct hak_heap_hot *heap = hak_i_self;
+    void *block;
+    if (HAK_LIKELY(size <= HAK_TINY_BYTES_MAX)) {
+        block = hak_i_heap_pop(hak_i_heap_bin(heap, hak_i_tiny_scaled_class(size)));
+        if (HAK_LIKELY(block != NULL))
+            return block;
+    } else if (HAK_LIKELY(size <= HAK_POOL_TABLE_BYTES_MAX)) {
+        block = hak_i_heap_pop(hak_i_heap_bin(heap, hak_i_pool_scaled_class(size)));
+        if (HAK_LIKELY(block != NULL))
+            return block;
+    }
+    return hak_i_front_alloc_slow(size);
 }
 
 void hak_free(void *block)

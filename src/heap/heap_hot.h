@@ -14,10 +14,10 @@ HAK_INLINE struct hak_bin *hak_i_heap_bin(struct hak_heap_hot *heap, size_t scal
 /* The newest block of the stack; NULL when it is empty, for then a sentinel lies there. */
 HAK_INLINE void *hak_i_heap_pop(struct hak_bin *bin)
 {
-    void **top = hak_load_relaxed(&bin->top);
-    void *block = top[-1];
+    void **newest = hak_load_relaxed(&bin->top) - 1;
+    void *block = *newest;
     if (HAK_LIKELY(block != NULL))
-        hak_store_relaxed(&bin->top, top - 1);
+        hak_store_relaxed(&bin->top, newest);
     return block;
 }
 
