@@ -62,11 +62,16 @@ static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *con
 }
 
 /* The heap's inbox has to be empty when the idle mark is set, so that its holder sees everything or the mark does. */
-static void become_idle(struct hak_heap *heap)
+static void mark_idle(struct hak_heap *heap)
 {
     do
         hak_i_heap_drain_all(heap);
     while (!hak_i_inbox_make_idle(&heap->inbox));
+}
+
+/* From here on another thread may hold the heap. */
+static void let_go(struct hak_heap *heap)
+{
     hak_i_base_lock(&heap->heaps->lock);
     hak_i_heap_link_idle(heap->heaps, heap);
     hak_i_base_unlock(&heap->heaps->lock);
@@ -123,18 +128,14 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
     return heap;
 }
 
-static void settle_and_idle(struct hak_heap *heap)
-{
-    hak_i_heap_settle(heap);
-    hak_i_stacks_reset(heap);
-    become_idle(heap);
-}
-
 void hak_i_heap_release(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
-    settle_and_idle(heap);
+    hak_i_heap_settle(heap);
+    hak_i_stacks_reset(heap);
+    mark_idle(heap);
     hak_i_heap_leave(heap);
+    let_go(heap);
 }
 
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
@@ -151,7 +152,8 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     take_inbox(heap);
     hak_i_heap_settle(heap);
     hak_i_heap_release_empties(heap); /* nobody has come for this heap in a long time */
-    become_idle(heap);
+    mark_idle(heap);
+    let_go(heap);
 }
 
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
@@ -173,10 +175,9 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
 static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_slab *slab)
 {
     struct hak_stack *stack = &from->stacks[slab->class_index];
-    if (stack->kept == slab) {
+    if (stack->kept == slab) { /* and the taker, which has no room, keeps none */
         stack->kept = NULL;
-        slab->retained = false;
-        hak_i_arena_unretain(heap->heaps->slabs->arena, slab->span_bytes);
+        heap->stacks[slab->class_index].kept = slab;
     }
     hak_i_heap_unlist(from, slab);
     from->slab_bytes -= slab->span_bytes;
@@ -228,6 +229,7 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
     hak_i_heap_drain_all(from);
     bool any = take_from(heap, from, class_index);
     inherit_findings(heap, from);
-    become_idle(from);
+    mark_idle(from);
+    let_go(from);
     return any;
 }

@@ -75,7 +75,7 @@ bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 /* The block's double on the stacks of a heap at rest, or NULL. Changes nothing. */
 void *hak_i_heap_find_double(const struct hak_heap *heap);
 
-/* The number of the first broken invariant, 0 when all hold; for a heap at rest. */
+/* The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2; 0 when all hold. For a heap at rest. */
 int hak_i_heap_audit(const struct hak_heap *heap);
 
 /* ------------------------------------------------------------------------------------------------------ inline ---- */

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "heap/heap_private.h"
 
-static bool stack_is_sound(const struct hak_heap *heap, unsigned class_index)
+static bool sentinels_are_there(const struct hak_heap *heap, unsigned class_index)
+{
+    void **first = heap->stacks[class_index].first;
+    return first[-1] == NULL && first[-2] == NULL;
+}
+
+static bool window_is_sound(const struct hak_heap *heap, unsigned class_index)
 {
     const struct hak_stack *stack = &heap->stacks[class_index];
     const struct hak_bin *bin = &heap->hot.bins[class_index];
-    bool ordered = stack->array + HAK_STACK_SENTINELS <= stack->first && stack->first <= bin->top &&
-                   bin->top <= bin->full && bin->full <= stack->array + HAK_STACK_SENTINELS + stack->slots &&
-                   bin->full <= stack->first + stack->capacity;
-    return ordered && stack->first[-1] == NULL && stack->first[-2] == NULL;
+    return stack->array + HAK_STACK_SENTINELS <= stack->first && stack->first <= bin->top &&
+           bin->top <= bin->full && bin->full <= stack->array + HAK_STACK_SENTINELS + stack->slots &&
+           bin->full <= stack->first + stack->capacity;
 }
 
 static bool granted_is_right(const struct hak_heap *heap)
@@ -40,8 +45,10 @@ int hak_i_heap_audit(const struct hak_heap *heap)
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         if (!rooms_are_sound(heap, i))
             return 2;
-        if (!stack_is_sound(heap, i))
+        if (!window_is_sound(heap, i))
             return 4;
+        if (!sentinels_are_there(heap, i))
+            return 5;
     }
     return idle_is_sound(heap) ? 0 : 3;
 }

@@ -100,7 +100,7 @@ struct hak_heap_counts {
 
 /*
  * A thread's heap: immortal, held by one thread at a time or idle.
- *   H1  granted_bytes is the sum over the classes of capacity * block_bytes
+ *   H1  granted_bytes is the sum over the classes of capacity * block_bytes; at most the bound of stack.c plus a block per pool class
  *   H2  every slab whose owner is this inbox and which has room is on the `rooms` list of its class
  *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
  */

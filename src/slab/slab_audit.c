@@ -34,10 +34,21 @@ static bool summary_names_empty_word(const struct hak_slab *slab)
     return false;
 }
 
+static bool units_lead_here(const struct hak_registry *registry, const struct hak_slab *slab)
+{
+    size_t first = hak_i_registry_unit(registry, slab->start);
+    size_t end = first + (slab->span_bytes >> HAK_UNIT_SHIFT);
+    if (first >= registry->units || end > registry->units)
+        return false;
+    for (size_t unit = first; unit < end; unit++)
+        if (hak_i_registry_record(registry, unit) != slab)
+            return false;
+    return true;
+}
+
 int hak_i_slab_audit(const struct hak_slabs *slabs, const struct hak_slab *slab)
 {
-    size_t unit = hak_i_registry_unit(slabs->arena->registry, slab->start);
-    if (unit >= slabs->arena->registry->units || hak_i_registry_record(slabs->arena->registry, unit) != slab)
+    if (!units_lead_here(slabs->arena->registry, slab))
         return 6;
     if (slab->state != HAK_SLAB_BOUND)
         return 0;

@@ -61,6 +61,7 @@ enum hak_slab_state {
  *   S2  free_count is the number of bits set in local, all of them below carved
  *   S3  bit w of summary is set  =>  remote[w] != 0  (but for the moment in which the owner collects)
  *   S4  summary != 0  =>  the slab is on exactly one inbox or one drained list, or its freer is about to push it
+ *   S6  every unit of the span leads to this record
  *   S5  listed  <=>  the slab is on its heap's list of slabs with room, which is so  <=>  it has room
  */
 struct hak_slab {
