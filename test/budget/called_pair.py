@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Counts with callgrind what a called hak_alloc + hak_free pair executes, from entry to return.
+
+usage: called_pair.py <valgrind> <pair>
+
+The second run makes more pairs than the first; the difference is pairs in the steady state alone.
+"""
+import re
+import subprocess
+import sys
+
+PAIRS = 1000
+LIMITS = {16: 46, 100: 46, 1024: 46, 1025: 48, 5000: 48, 32768: 48}
+
+
+def executed(valgrind, pair, size, count):
+    command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=hak_alloc",
+               "--toggle-collect=hak_free", pair, str(size), str(count)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", run.stderr)
+    if run.returncode != 0 or not found:
+        sys.exit(f"{' '.join(command)} failed:\n{run.stderr}")
+    return int(found[1])
+
+
+def main(valgrind, pair):
+    faults = []
+    for size, limit in LIMITS.items():
+        instructions = (executed(valgrind, pair, size, 2 * PAIRS) - executed(valgrind, pair, size, PAIRS)) / PAIRS
+        print(f"{size} bytes: {instructions:g} instructions a pair")
+        if not 4 <= instructions <= limit:
+            faults.append(f"{size} bytes: a pair takes {instructions:g} instructions, at most {limit} are allowed")
+    print("\n".join(faults))
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Allocates and frees one block of a run-time size again and again; called_pair.py counts what that executes.
+#include <hakmem/hakmem.h>
+
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        return 2;
+    size_t size = strtoul(argv[1], NULL, 10);
+    unsigned long count = strtoul(argv[2], NULL, 10);
+    for (unsigned long i = 0; i < count; i++) {
+        void *block = hak_alloc(size);
+        if (block == NULL)
+            return 1;
+        hak_free(block);
+    }
+    return 0;
+}
