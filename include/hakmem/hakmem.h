@@ -117,7 +117,7 @@ HAKMEM_API size_t hak_usable_size(const void *block) HAK_NOEXCEPT;
 /** The usable size that hak_alloc(size) would give; 0 for a size that is always refused. */
 HAKMEM_API size_t hak_good_size(size_t size) HAK_NOEXCEPT HAK_ATTR(const);
 
-/** Whether `address` lies inside hakmem's block memory, in a block or between blocks. Reads no memory at `address`. */
+/** Whether `address` lies in a large block or in a slab that blocks are cut from. Reads no memory at `address`. */
 HAKMEM_API bool hak_owns(const void *address) HAK_NOEXCEPT;
 
 /** "0.1.0". */
@@ -171,7 +171,7 @@ struct hak_error {
     const void *address;  /**< what the program passed */
     size_t block_size;    /**< class or block size in bytes, 0 if there is none */
     uint32_t owner;       /**< number of the owning heap, 0 if there is none */
-    const char *function; /**< the call that found it, for example "hak_free" */
+    const char *function; /**< where it was found, for example "hak_free" (also of a batch) or "exit" */
     const char *message;  /**< the line that would be written, without "hakmem: " and newline; valid during the call */
 };
 

@@ -2,8 +2,8 @@
 #include "arena/arena.h"
 
 #include "arena/arena_private.h"
+#include "base/atomic.h"
 #include "base/bits.h"
-#include "base/check.h"
 #include "base/option.h"
 #include "os_boundary/os_boundary.h"
 
@@ -21,8 +21,8 @@
 bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, struct hak_meta *meta)
 {
     size_t set_bytes = hak_i_runs_bytes(registry->units);
-    size_t purged_bytes = registry->units / 8;
-    char *memory = (char *)hak_i_meta_carve(meta, 3 * set_bytes + purged_bytes);
+    size_t bitmap_bytes = registry->units / 8;
+    char *memory = (char *)hak_i_meta_carve(meta, 3 * set_bytes + 2 * bitmap_bytes);
     if (memory == NULL)
         return false;
     size_t phase = registry->base >> HAK_UNIT_SHIFT;
@@ -30,6 +30,7 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
     *arena = (struct hak_arena){.registry = registry,
                                 .meta = meta,
                                 .purged = (uint64_t *)(void *)(memory + 3 * set_bytes),
+                                .taken = (uint64_t *)(void *)(memory + 3 * set_bytes + bitmap_bytes),
                                 .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1};
     hak_i_base_lock_init(&arena->lock, HAK_RANK_ARENA);
     hak_i_runs_init(&arena->reserve, memory, registry->units, phase, true);
@@ -38,9 +39,15 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
     return true;
 }
 
+static bool is_taken(const struct hak_arena *arena, size_t unit)
+{
+    return (hak_load_relaxed(&arena->taken[unit / 64]) >> unit % 64 & 1) != 0;
+}
+
 bool hak_i_arena_holds(const struct hak_arena *arena, size_t unit)
 {
-    return unit < arena->registry->units && !hak_i_runs_has(&arena->reserve, unit) && !hak_i_runs_has(&arena->free, unit);
+    return unit < arena->registry->units && !hak_i_runs_has(&arena->reserve, unit) &&
+           !hak_i_runs_has(&arena->free, unit) && !is_taken(arena, unit);
 }
 
 size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit)
@@ -49,9 +56,9 @@ size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit)
     while (unit < units) {
         size_t passed = hak_i_runs_length(&arena->reserve, unit, units);
         passed = passed != 0 ? passed : hak_i_runs_length(&arena->free, unit, units);
-        if (passed == 0)
+        if (passed == 0 && !is_taken(arena, unit))
             return unit;
-        unit += passed;
+        unit += passed != 0 ? passed : 1;
     }
     return HAK_NO_UNIT;
 }
@@ -65,7 +72,7 @@ bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units
     if (dirty != 0)
         hak_i_runs_remove(&arena->dirty, first, units);
     arena->free_units -= units;
-    arena->dirty_units -= dirty;
+    hak_store_relaxed(&arena->dirty_units, arena->dirty_units - dirty);
     hak_i_arena_credit_locked(arena, first, units);
     return dirty == 0;
 }
@@ -76,7 +83,7 @@ void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units,
     if (dirty_units != 0)
         hak_i_runs_add(&arena->dirty, first, dirty_units);
     arena->free_units += units;
-    arena->dirty_units += dirty_units;
+    hak_store_relaxed(&arena->dirty_units, arena->dirty_units + dirty_units);
 }
 
 /* Empties BigCache into the free set, where its spans join their neighbours. */
@@ -86,7 +93,7 @@ static bool give_up_cache(struct hak_arena *arena)
     if (large == NULL)
         return false;
     for (; large != NULL; large = hak_i_big_cache_evict(&arena->cache)) {
-        hak_i_arena_put_locked(arena, large->first_unit, large->units, large->units);
+        hak_i_arena_put_locked(arena, large->first_unit, large->units, hak_i_arena_large_written(arena, large));
         hak_i_arena_large_retire_locked(arena, large);
     }
     return true;
@@ -126,37 +133,6 @@ static enum hak_os_result commit(struct hak_arena *arena, size_t first, size_t u
     return hak_i_os_commit(address, bytes) ? HAK_OS_DONE : HAK_OS_NO_MEMORY;
 }
 
-/* Takes units out of the reserve and makes them usable; the caller holds the lock, which is let go in between. */
-static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first, size_t units)
-{
-    hak_i_runs_remove(&arena->reserve, first, units);
-    hak_i_base_unlock(&arena->lock);
-    enum hak_os_result result = commit(arena, first, units);
-    hak_i_base_lock(&arena->lock);
-    if (result == HAK_OS_DONE)
-        arena->committed_units += units;
-    else if (result == HAK_OS_NO_MEMORY)
-        hak_i_runs_add(&arena->reserve, first, units);
-    return result;
-}
-
-static bool grow_by(struct hak_arena *arena, size_t units, size_t align)
-{
-    for (int attempt = 0; attempt < TAKEN_PLACES_MAX; attempt++) {
-        size_t first = hak_i_runs_find(&arena->reserve, units, align);
-        if (first == HAK_NO_UNIT)
-            return false;
-        enum hak_os_result result = commit_reserved(arena, first, units);
-        if (result == HAK_OS_DONE) {
-            hak_i_arena_put_locked(arena, first, units, 0);
-            return true;
-        }
-        if (result == HAK_OS_NO_MEMORY)
-            return false;
-    }
-    return false;
-}
-
 static size_t step_units(const struct hak_arena *arena)
 {
     unsigned last_step = (unsigned)hak_i_base_options.arena_growth_levels - 1;
@@ -171,26 +147,78 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* A whole step if that can be had, else what is needed, else what BigCache holds. */
-static bool grow(struct hak_arena *arena, size_t units, size_t align)
+/* The steps grow with the memory, also where a span needed more than a step. */
+static void note_growth(struct hak_arena *arena, size_t units)
+{
+    arena->growth_steps += units >= step_units(arena);
+    arena->committed_units += units;
+}
+
+/* Something else is mapped there, which is not ours. */
+static void set_taken(struct hak_arena *arena, size_t first, size_t units)
+{
+    for (size_t unit = first; unit < first + units; unit++)
+        hak_store_relaxed(&arena->taken[unit / 64], arena->taken[unit / 64] | (uint64_t)1 << unit % 64);
+}
+
+/* Takes units out of the reserve and makes them usable; the caller holds the lock, which is let go in between. */
+static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first, size_t units)
+{
+    hak_i_runs_remove(&arena->reserve, first, units);
+    hak_i_base_unlock(&arena->lock);
+    enum hak_os_result result = commit(arena, first, units);
+    hak_i_base_lock(&arena->lock);
+    if (result == HAK_OS_DONE)
+        note_growth(arena, units);
+    else if (result == HAK_OS_TAKEN)
+        set_taken(arena, first, units);
+    else
+        hak_i_runs_add(&arena->reserve, first, units);
+    return result;
+}
+
+/* Adds a run of free units at a multiple of `align`: where it starts, or HAK_NO_UNIT. */
+static size_t grow_by(struct hak_arena *arena, size_t units, size_t align)
+{
+    for (int attempt = 0; attempt < TAKEN_PLACES_MAX; attempt++) {
+        size_t first = hak_i_runs_find(&arena->reserve, units, align);
+        if (first == HAK_NO_UNIT)
+            return HAK_NO_UNIT;
+        enum hak_os_result result = commit_reserved(arena, first, units);
+        if (result == HAK_OS_DONE)
+            hak_i_arena_put_locked(arena, first, units, 0);
+        if (result != HAK_OS_TAKEN)
+            return result == HAK_OS_DONE ? first : HAK_NO_UNIT;
+    }
+    return HAK_NO_UNIT;
+}
+
+/* A whole step if that can be had, else what is needed. */
+static size_t grow(struct hak_arena *arena, size_t units, size_t align)
 {
     size_t step = step_units(arena);
-    if (step > units && grow_by(arena, step, larger(align, arena->grain_units))) {
-        arena->growth_steps++;
-        return true;
-    }
-    return grow_by(arena, units, align) || give_up_cache(arena);
+    size_t first = step > units ? grow_by(arena, step, align) : HAK_NO_UNIT;
+    return first != HAK_NO_UNIT ? first : grow_by(arena, units, align);
+}
+
+/* After growing, an earlier place may fit together with what was free before it. */
+static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
+{
+    size_t first = find_free(arena, units, align);
+    if (first != HAK_NO_UNIT)
+        return first;
+    size_t grown = grow(arena, units, align);
+    if (grown == HAK_NO_UNIT)
+        return give_up_cache(arena) ? find_free(arena, units, align) : HAK_NO_UNIT;
+    first = hak_i_runs_find(&arena->free, units, align);
+    return first != HAK_NO_UNIT ? first : grown;
 }
 
 static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align, bool *clean)
 {
-    size_t first = find_free(arena, units, align);
-    while (first == HAK_NO_UNIT) {
-        if (!grow(arena, units, align))
-            return HAK_NO_UNIT;
-        first = find_free(arena, units, align);
-    }
-    *clean = hak_i_arena_take_locked(arena, first, units);
+    size_t first = find_or_grow(arena, units, align);
+    if (first != HAK_NO_UNIT)
+        *clean = hak_i_arena_take_locked(arena, first, units);
     return first;
 }
 
@@ -219,44 +247,50 @@ void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, si
 
 /* ------------------------------------------------------------------------------------------ room for growth ---- */
 
-/* Commits what is missing behind a span, in whole steps, so that slow growth does not ask the system each time. */
-static bool extend_reserved(struct hak_arena *arena, size_t first, size_t units)
+/* Commits a whole step behind a span if that can be had, else what is needed: the units that were added, 0 for none. */
+static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t units)
 {
     size_t wanted = larger(units, step_units(arena));
     size_t there = hak_i_runs_length(&arena->reserve, first, wanted);
-    if (there < units || commit_reserved(arena, first, there) != HAK_OS_DONE)
-        return false;
-    if (there > units)
-        hak_i_arena_put_locked(arena, first + units, there - units, 0);
-    return true;
+    if (there < units)
+        return 0;
+    if (there > units && commit_reserved(arena, first, there) == HAK_OS_DONE)
+        return there;
+    if (hak_i_runs_length(&arena->reserve, first, units) < units)
+        return 0;
+    return commit_reserved(arena, first, units) == HAK_OS_DONE ? units : 0;
 }
 
-static bool extend_locked(struct hak_arena *arena, size_t end, size_t units)
+/* What is free already is taken last, for the lock is let go while more is made usable. */
+static size_t extend_locked(struct hak_arena *arena, size_t end, size_t units)
 {
     size_t free_part = hak_i_runs_length(&arena->free, end, units);
-    if (free_part < units && hak_i_runs_length(&arena->reserve, end + free_part, 1) == 0)
-        return false;
-    bool clean = free_part == 0 || hak_i_arena_take_locked(arena, end, free_part);
-    if (free_part == units || extend_reserved(arena, end + free_part, units - free_part))
-        return true;
+    size_t added = free_part == units ? 0 : extend_reserved(arena, end + free_part, units - free_part);
+    if (free_part + added < units)
+        return 0;
+    if (hak_i_runs_length(&arena->free, end, free_part) < free_part) {
+        if (added != 0)
+            hak_i_arena_put_locked(arena, end + free_part, added, 0);
+        return 0;
+    }
     if (free_part != 0)
-        hak_i_arena_put_locked(arena, end, free_part, clean ? 0 : free_part);
-    return false;
+        hak_i_arena_take_locked(arena, end, free_part);
+    return free_part + added;
 }
 
-bool hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units)
+size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units)
 {
     units = hak_round_up(units, arena->grain_units);
     hak_i_base_lock(&arena->lock);
-    bool extended = extend_locked(arena, end, units);
+    size_t added = extend_locked(arena, end, units);
     hak_i_base_unlock(&arena->lock);
-    return extended;
+    return added;
 }
 
-/* The middle of the longest reserved run: half of it stays free behind, half before. */
-static size_t place_in_reserve(struct hak_arena *arena, size_t units)
+/* The middle of the longest reserved run: half of it stays free behind, half before. A whole step comes along. */
+static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
 {
-    size_t step = larger(units, step_units(arena));
+    size_t step = larger(*units, step_units(arena));
     size_t alignment = HAK_RANGE_ALIGNMENT / HAK_UNIT_BYTES;
     size_t longest = hak_i_runs_longest(&arena->reserve);
     if (longest / 2 < ROOM_FACTOR * step + alignment)
@@ -265,23 +299,22 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t units)
     size_t first = hak_round_down(run + longest / 2, alignment);
     if (commit_reserved(arena, first, step) != HAK_OS_DONE)
         return HAK_NO_UNIT;
-    hak_i_arena_put_locked(arena, first, step, 0);
+    *units = step;
     return first;
 }
 
-size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t units, bool *clean)
+size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *clean)
 {
-    units = hak_round_up(units, arena->grain_units);
-    if (units > arena->registry->units / ROOM_FACTOR)
+    *units = hak_round_up(*units, arena->grain_units);
+    if (*units > arena->registry->units / ROOM_FACTOR)
         return HAK_NO_UNIT;
     hak_i_base_lock(&arena->lock);
-    size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * units, arena->grain_units);
+    size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
+    *clean = first == HAK_NO_UNIT || hak_i_arena_take_locked(arena, first, *units);
     if (first == HAK_NO_UNIT)
         first = place_in_reserve(arena, units);
     if (first == HAK_NO_UNIT)
-        first = acquire_locked(arena, units, arena->grain_units, clean);
-    else
-        *clean = hak_i_arena_take_locked(arena, first, units);
+        first = acquire_locked(arena, *units, arena->grain_units, clean);
     hak_i_base_unlock(&arena->lock);
     return first;
 }

@@ -20,11 +20,14 @@ size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_u
 /* The first `dirty_units` of the span may have been written; the IDs are 0 again. */
 void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
 
-/* Adds the `units` behind a span that ends at `end`; false when they are not free. */
-bool hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units);
+/*
+ * Adds `units` or more behind a span that ends at `end`; returns how many, 0 when they are not to be had. More comes clean: a
+ * block that grows slowly asks the system once a growth step.
+ */
+size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units);
 
-/* As hak_i_arena_acquire(), placed where hak_i_arena_extend() will find room for long. */
-size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t units, bool *clean);
+/* As hak_i_arena_acquire(), placed where hak_i_arena_extend() will find room for long. *units may grow. */
+size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *clean);
 
 /* Asks to keep an empty slab: true when the bound on free written memory has room for it. Lock-free. */
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes);
@@ -42,7 +45,7 @@ bool hak_i_arena_holds(const struct hak_arena *arena, size_t unit);
 /* The first held unit at or above `unit`, or HAK_NO_UNIT. Needs no lock, as hak_i_arena_holds(). */
 size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit);
 
-/* The number of the first broken invariant, 0 when all hold. Takes the lock, walks everything. */
+/* The number of a broken invariant: 1 to 5 for A1 to A5, 6 and 7 for B1 and B2; 0 when all hold. Reads all free memory. */
 int hak_i_arena_audit(struct hak_arena *arena);
 
 /* ----------------------------------------------------------------------------------------------- large blocks ---- */

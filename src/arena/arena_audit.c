@@ -1,27 +1,64 @@
 // SPDX-License-Identifier: MIT
 #include "arena/arena_private.h"
+#include "base/atomic.h"
+
+static bool is_taken(const struct hak_arena *arena, size_t unit)
+{
+    return (hak_load_relaxed(&arena->taken[unit / 64]) >> unit % 64 & 1) != 0;
+}
+
+static bool reads_as_zero(const struct hak_arena *arena, size_t unit)
+{
+    const uint64_t *words = (const uint64_t *)hak_i_registry_address(arena->registry, unit);
+    for (size_t i = 0; i < HAK_UNIT_BYTES / sizeof *words; i++)
+        if (words[i] != 0)
+            return false;
+    return true;
+}
+
+/* What one walk over the units finds. */
+struct census {
+    size_t free_units;
+    size_t dirty_units;
+    size_t held_units;
+    bool overlap;
+    bool written;
+};
+
+static void add_unit(struct census *census, const struct hak_arena *arena, size_t unit)
+{
+    bool is_reserved = hak_i_runs_has(&arena->reserve, unit);
+    bool is_free = hak_i_runs_has(&arena->free, unit);
+    bool is_dirty = hak_i_runs_has(&arena->dirty, unit);
+    census->free_units += is_free;
+    census->dirty_units += is_dirty;
+    census->held_units += !is_reserved && !is_free && !is_taken(arena, unit);
+    census->overlap |= (is_free && is_reserved) || (is_dirty && !is_free);
+    census->written |= is_free && !is_reserved && !is_dirty && !reads_as_zero(arena, unit);
+}
+
+static bool trees_agree(const struct hak_arena *arena)
+{
+    return hak_i_runs_audit(&arena->reserve) && hak_i_runs_audit(&arena->free) && hak_i_runs_audit(&arena->dirty);
+}
 
 static int audit_locked(const struct hak_arena *arena)
 {
-    size_t free_units = 0;
-    size_t dirty_units = 0;
-    for (size_t unit = 0; unit < arena->registry->units; unit++) {
-        bool is_free = hak_i_runs_has(&arena->free, unit);
-        bool is_dirty = hak_i_runs_has(&arena->dirty, unit);
-        if ((is_free && hak_i_runs_has(&arena->reserve, unit)) || (is_dirty && !is_free))
-            return 1;
-        free_units += is_free;
-        dirty_units += is_dirty;
-    }
-    if (free_units != arena->free_units || dirty_units != arena->dirty_units)
+    struct census census = {0};
+    for (size_t unit = 0; unit < arena->registry->units; unit++)
+        add_unit(&census, arena, unit);
+    if (census.overlap)
+        return 1;
+    if (census.free_units != arena->free_units || census.dirty_units != arena->dirty_units)
         return 2;
-    if (arena->free_units > arena->committed_units)
+    if (census.held_units != arena->committed_units - arena->free_units)
         return 3;
-    bool trees_agree = hak_i_runs_audit(&arena->reserve) && hak_i_runs_audit(&arena->free) &&
-                       hak_i_runs_audit(&arena->dirty);
-    if (!trees_agree)
+    if (census.written)
         return 4;
-    return hak_i_big_cache_audit(&arena->cache) ? 0 : 5;
+    if (!trees_agree(arena))
+        return 5;
+    int broken = hak_i_big_cache_audit(&arena->cache);
+    return broken == 0 ? 0 : 5 + broken;
 }
 
 int hak_i_arena_audit(struct hak_arena *arena)

@@ -18,7 +18,10 @@ bool hak_i_arena_over_bound_locked(struct hak_arena *arena);
 /* Notes that units were needed that had been given back. */
 void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units);
 
-/* The record is unused from now on. */
+/* What the program may have written, from the block's start, in whole pages. */
+size_t hak_i_arena_large_written(const struct hak_arena *arena, const struct hak_large *large);
+
+/* The record is unused from now on, and its unit's ID 0. */
 void hak_i_arena_large_retire_locked(struct hak_arena *arena, struct hak_large *large);
 
 /* A cached block of at least `units`, hardly larger, or NULL. */
@@ -33,7 +36,8 @@ struct hak_large *hak_i_big_cache_evict(struct hak_big_cache *cache);
 /* A lower bound on the units of the largest cached block, 0 when there is none. */
 size_t hak_i_big_cache_largest(const struct hak_big_cache *cache);
 
-bool hak_i_big_cache_audit(const struct hak_big_cache *cache);
+/* 1 or 2 for B1 or B2 broken, 0 when both hold. */
+int hak_i_big_cache_audit(const struct hak_big_cache *cache);
 
 HAK_EXTERN_C_END
 

@@ -18,7 +18,8 @@ enum hak_arena_id {
 struct hak_large {
     size_t first_unit;
     size_t units; /* atomic for statistics */
-    size_t asked_units; /* what the program may use; the rest of the span is slack */
+    size_t asked_units;   /* what the program may use; the rest of the span is slack */
+    size_t written_units; /* what it may have written, from the start */
     struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
     struct hak_large *previous;
 };
@@ -28,13 +29,13 @@ struct hak_large {
 
 /*
  * Freed large blocks, found by size in O(1). Guarded by the arena's lock.
- *   B1  bin b is not empty  <=>  its bit in `filled` is set
+ *   B1  bin b is not empty  <=>  its bit in `filled` is set; its blocks are of its sizes
  *   B2  units is the sum of the units of all blocks in the bins
  */
 struct hak_big_cache {
     struct hak_large *bins[HAK_BIG_CACHE_BINS];
     uint64_t filled[HAK_BIG_CACHE_BINS / 64];
-    size_t units;
+    size_t units;       /* atomic (relaxed), as dirty_units of the arena */
     size_t limit_units; /* grows by what is hit, shrinks when blocks are given back */
     uint64_t hits;
     uint64_t misses;
@@ -42,11 +43,12 @@ struct hak_big_cache {
 
 /*
  * All sizes in units of HAK_UNIT_BYTES. Every unit of the range is in exactly one state: reserved; free (usable, in no
- * one's hand); or held: by a slab, a large block, BigCache, or a purge that is under way.
+ * one's hand); taken (not ours); or held: by a slab, a large block, BigCache, or a purge that is under way.
  *   A1  reserve, free are disjoint; dirty is a subset of free
  *   A2  free_units and dirty_units are the sizes of the sets free and dirty
  *   A3  held units = committed_units - free_units
  *   A4  a free unit that is not dirty reads as 0
+ *   A5  the trees over the sets say what their bitmaps say
  */
 struct hak_arena {
     struct hak_lock lock; /* guards all that follows; no system call is made under it */
@@ -56,10 +58,12 @@ struct hak_arena {
     struct hak_runs free;
     struct hak_runs dirty;
     uint64_t *purged; /* a bit per unit: given back, and not handed out since */
+    uint64_t *taken;  /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
     size_t committed_units;
     size_t free_units;
-    size_t dirty_units;
+    size_t dirty_units;      /* atomic (relaxed): read without the lock where a slab is retained */
+    size_t last_bound_units; /* what the bound was when it was last looked at; atomic (relaxed) */
     size_t large_units;       /* of live large blocks, slack included */
     size_t large_asked_units; /* without slack */
     size_t large_blocks;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "arena/arena_private.h"
+#include "base/atomic.h"
 #include "base/bits.h"
 
 #define LIMIT_UNITS_MIN (8 * HAK_MIB / HAK_UNIT_BYTES)
@@ -32,7 +33,7 @@ static void unlink_from(struct hak_big_cache *cache, unsigned bin, struct hak_la
         large->next->previous = large->previous;
     if (cache->bins[bin] == NULL)
         cache->filled[bin / 64] &= ~((uint64_t)1 << bin % 64);
-    cache->units -= large->units;
+    hak_store_relaxed(&cache->units, cache->units - large->units);
 }
 
 static struct hak_large *take_from(struct hak_big_cache *cache, unsigned bin, size_t units)
@@ -76,7 +77,7 @@ bool hak_i_big_cache_put(struct hak_big_cache *cache, struct hak_large *large)
         large->next->previous = large;
     cache->bins[bin] = large;
     cache->filled[bin / 64] |= (uint64_t)1 << bin % 64;
-    cache->units += large->units;
+    hak_store_relaxed(&cache->units, cache->units + large->units);
     return true;
 }
 
@@ -105,18 +106,18 @@ struct hak_large *hak_i_big_cache_evict(struct hak_big_cache *cache)
     return large;
 }
 
-bool hak_i_big_cache_audit(const struct hak_big_cache *cache)
+int hak_i_big_cache_audit(const struct hak_big_cache *cache)
 {
     size_t units = 0;
     for (unsigned bin = 0; bin < HAK_BIG_CACHE_BINS; bin++) {
         bool filled = (cache->filled[bin / 64] >> bin % 64 & 1) != 0;
         if (filled != (cache->bins[bin] != NULL))
-            return false;
+            return 1;
         for (const struct hak_large *large = cache->bins[bin]; large != NULL; large = large->next) {
             if (bin_of(large->units) != bin)
-                return false;
+                return 1;
             units += large->units;
         }
     }
-    return units == cache->units;
+    return units == cache->units ? 0 : 2;
 }

@@ -11,6 +11,7 @@
 
 void hak_i_arena_large_retire_locked(struct hak_arena *arena, struct hak_large *large)
 {
+    hak_i_registry_set_id(arena->registry, large->first_unit, HAK_ID_NOTHING);
     large->next = arena->unused_records;
     arena->unused_records = large;
 }
@@ -23,13 +24,6 @@ static struct hak_large *new_record(struct hak_arena *arena)
         arena->unused_records = large->next;
     hak_i_base_unlock(&arena->lock);
     return large != NULL ? large : (struct hak_large *)hak_i_meta_carve(arena->meta, sizeof *large);
-}
-
-static void retire_record(struct hak_arena *arena, struct hak_large *large)
-{
-    hak_i_base_lock(&arena->lock);
-    hak_i_arena_large_retire_locked(arena, large);
-    hak_i_base_unlock(&arena->lock);
 }
 
 static void account(struct hak_arena *arena, const struct hak_large *large, bool added)
@@ -47,10 +41,28 @@ static void *address_of(const struct hak_arena *arena, const struct hak_large *l
     return (void *)hak_i_registry_address(arena->registry, large->first_unit);
 }
 
+static void set_asked(struct hak_large *large, size_t asked_units)
+{
+    large->asked_units = asked_units;
+    if (large->written_units < asked_units)
+        large->written_units = asked_units;
+}
+
+/* What the program may use, in whole pages. */
+static size_t used_units(const struct hak_arena *arena, const struct hak_large *large)
+{
+    return hak_round_up(large->asked_units, arena->grain_units);
+}
+
+size_t hak_i_arena_large_written(const struct hak_arena *arena, const struct hak_large *large)
+{
+    return hak_round_up(large->written_units, arena->grain_units);
+}
+
 /* The block becomes visible to hak_free(). */
 static void *publish(struct hak_arena *arena, struct hak_large *large, size_t asked_units)
 {
-    large->asked_units = asked_units;
+    set_asked(large, asked_units);
     account(arena, large, true);
     hak_i_registry_set_record(arena->registry, large->first_unit, large);
     hak_i_registry_set_id(arena->registry, large->first_unit, HAK_ID_LARGE);
@@ -68,7 +80,7 @@ static struct hak_large *take_cached(struct hak_arena *arena, size_t units)
 }
 
 /* A record for the span, which is given back when there is none. */
-static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_t units)
+static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_t units, bool clean)
 {
     if (first == HAK_NO_UNIT)
         return NULL;
@@ -78,6 +90,7 @@ static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_
         return NULL;
     }
     large->first_unit = first;
+    large->written_units = clean ? 0 : units;
     hak_store_relaxed(&large->units, hak_round_up(units, arena->grain_units));
     return large;
 }
@@ -88,18 +101,23 @@ void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t al
     size_t align_units = alignment > HAK_UNIT_BYTES ? alignment >> HAK_UNIT_SHIFT : 1;
     struct hak_large *large = align_units == 1 ? take_cached(arena, units) : NULL;
     *clean = false;
-    if (large == NULL)
-        large = record_for(arena, hak_i_arena_acquire(arena, units, align_units, clean), units);
+    if (large == NULL) {
+        size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
+        large = record_for(arena, first, units, *clean);
+    }
     return large == NULL ? NULL : publish(arena, large, units);
 }
 
 void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
 {
     size_t units = hak_i_arena_units(bytes);
-    bool clean;
+    bool clean = false;
     struct hak_large *large = take_cached(arena, units);
-    if (large == NULL)
-        large = record_for(arena, hak_i_arena_acquire_roomy(arena, units, &clean), units);
+    if (large == NULL) {
+        size_t span_units = units;
+        size_t first = hak_i_arena_acquire_roomy(arena, &span_units, &clean);
+        large = record_for(arena, first, span_units, clean);
+    }
     return large == NULL ? NULL : publish(arena, large, units);
 }
 
@@ -118,7 +136,7 @@ void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
     hak_i_base_lock(&arena->lock);
     bool cached = hak_i_big_cache_put(&arena->cache, large);
     if (!cached) {
-        hak_i_arena_put_locked(arena, large->first_unit, large->units, large->units);
+        hak_i_arena_put_locked(arena, large->first_unit, large->units, hak_i_arena_large_written(arena, large));
         hak_i_arena_large_retire_locked(arena, large);
     }
     bool over = hak_i_arena_over_bound_locked(arena);
@@ -132,25 +150,28 @@ static void shrink(struct hak_arena *arena, struct hak_large *large, size_t unit
 {
     size_t kept = hak_round_up(units, arena->grain_units);
     size_t surplus = large->units - kept;
+    size_t written = hak_i_arena_large_written(arena, large);
     hak_store_relaxed(&large->units, kept);
+    large->written_units = written < kept ? written : kept;
     if (surplus != 0)
-        hak_i_arena_release(arena, large->first_unit + kept, surplus, surplus);
+        hak_i_arena_release(arena, large->first_unit + kept, surplus, written > kept ? written - kept : 0);
 }
 
+/* Slack behind the block serves growth first; shrinking gives it up. */
 bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     size_t units = hak_i_arena_units(bytes);
     if (units == large->asked_units)
         return true;
     size_t missing = units > large->units ? units - large->units : 0;
-    if (missing != 0 && !hak_i_arena_extend(arena, large->first_unit + large->units, missing))
+    size_t added = missing == 0 ? 0 : hak_i_arena_extend(arena, large->first_unit + large->units, missing);
+    if (added < missing)
         return false;
     account(arena, large, false);
-    if (missing != 0)
-        hak_store_relaxed(&large->units, large->units + hak_round_up(missing, arena->grain_units));
-    else if (units < large->asked_units)
+    hak_store_relaxed(&large->units, large->units + added);
+    if (units < large->asked_units)
         shrink(arena, large, units);
-    large->asked_units = units;
+    set_asked(large, units);
     account(arena, large, true);
     return true;
 }
@@ -173,22 +194,20 @@ static enum moved move_content(void *from, void *to, size_t bytes)
     return BYTES_COPIED;
 }
 
-/* What the program may use, in whole pages. */
-static size_t used_units(const struct hak_arena *arena, const struct hak_large *large)
-{
-    return hak_round_up(large->asked_units, arena->grain_units);
-}
-
 /* The pages of what the program could use are gone; the slack behind it may still be written. */
 static void release_moved(struct hak_arena *arena, struct hak_large *old)
 {
+    size_t first = old->first_unit;
     size_t moved_units = used_units(arena, old);
     size_t slack_units = old->units - moved_units;
+    size_t written = hak_i_arena_large_written(arena, old);
     account(arena, old, false);
+    hak_i_base_lock(&arena->lock);
+    hak_i_arena_put_locked(arena, first, moved_units, 0);
+    hak_i_arena_large_retire_locked(arena, old);
+    hak_i_base_unlock(&arena->lock);
     if (slack_units != 0)
-        hak_i_arena_release(arena, old->first_unit + moved_units, slack_units, slack_units);
-    hak_i_arena_release(arena, old->first_unit, moved_units, 0);
-    retire_record(arena, old);
+        hak_i_arena_release(arena, first + moved_units, slack_units, written > moved_units ? written - moved_units : 0);
 }
 
 void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)

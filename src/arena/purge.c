@@ -28,7 +28,7 @@ static size_t retained_units(const struct hak_arena *arena)
 
 static size_t written_units(const struct hak_arena *arena)
 {
-    return arena->dirty_units + arena->cache.units + retained_units(arena);
+    return hak_load_relaxed(&arena->dirty_units) + hak_load_relaxed(&arena->cache.units) + retained_units(arena);
 }
 
 static size_t live_units(const struct hak_arena *arena)
@@ -69,7 +69,8 @@ static size_t bound_units(struct hak_arena *arena)
 
 bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
 {
-    return !arena->purge_refused && written_units(arena) > bound_units(arena);
+    hak_store_relaxed(&arena->last_bound_units, bound_units(arena));
+    return !arena->purge_refused && written_units(arena) > arena->last_bound_units;
 }
 
 /* ---------------------------------------------------------------------------------------------- what was purged ---- */
@@ -204,14 +205,17 @@ size_t hak_i_arena_purge(struct hak_arena *arena)
     return units << HAK_UNIT_SHIFT;
 }
 
+/* Half of what is always kept may be slabs that heaps retain. The numbers are read without the lock: settling looks again. */
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes)
 {
-    /* relaxed: a counter that guards nothing else */
-    size_t limit = (size_t)hak_load_relaxed(&hak_i_base_options.dirty_min) / 2;
-    if (hak_fetch_add_relaxed(&arena->retained_bytes, bytes) + bytes <= limit)
-        return true;
-    hak_fetch_sub_relaxed(&arena->retained_bytes, bytes);
-    return false;
+    size_t limit_bytes = (size_t)hak_load_relaxed(&hak_i_base_options.dirty_min) / 2;
+    if (hak_fetch_add_relaxed(&arena->retained_bytes, bytes) + bytes > limit_bytes) {
+        hak_fetch_sub_relaxed(&arena->retained_bytes, bytes);
+        return false;
+    }
+    if (written_units(arena) > hak_load_relaxed(&arena->last_bound_units))
+        hak_i_arena_settle(arena);
+    return true;
 }
 
 void hak_i_arena_unretain(struct hak_arena *arena, size_t bytes)

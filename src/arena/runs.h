@@ -39,7 +39,10 @@ void hak_i_runs_init(struct hak_runs *runs, void *memory, size_t units, size_t p
 void hak_i_runs_add(struct hak_runs *runs, size_t first, size_t count);
 void hak_i_runs_remove(struct hak_runs *runs, size_t first, size_t count);
 
-/* The first fitting run at a multiple of `align` (a power of two), or HAK_NO_UNIT. O(log). */
+/*
+ * The first `count` units of the set that start at a multiple of `align` (a power of two), or HAK_NO_UNIT. O(log): among many runs
+ * that are long enough but lie badly, one is looked for that fits wherever it lies, and a narrower fit may be missed.
+ */
 size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align);
 
 /* The length of the longest run. */

@@ -7,6 +7,7 @@
 #define hak_load_acquire(field) __atomic_load_n(field, __ATOMIC_ACQUIRE)
 #define hak_store_relaxed(field, value) __atomic_store_n(field, value, __ATOMIC_RELAXED)
 #define hak_store_release(field, value) __atomic_store_n(field, value, __ATOMIC_RELEASE)
+#define hak_exchange_relaxed(field, value) __atomic_exchange_n(field, value, __ATOMIC_RELAXED)
 #define hak_exchange_acquire(field, value) __atomic_exchange_n(field, value, __ATOMIC_ACQUIRE)
 #define hak_exchange_acq_rel(field, value) __atomic_exchange_n(field, value, __ATOMIC_ACQ_REL)
 #define hak_fetch_or_relaxed(field, bits) __atomic_fetch_or(field, bits, __ATOMIC_RELAXED)

@@ -69,10 +69,3 @@ void hak_i_base_unlock(struct hak_lock *lock)
     hak_store_relaxed(&lock->owner, 0);
     pthread_mutex_unlock(&lock->mutex);
 }
-
-void hak_i_base_lock_reset(struct hak_lock *lock)
-{
-    if (HAK_DEBUG)
-        held_ranks &= ~(1U << lock->rank);
-    hak_i_base_lock_init(lock, lock->rank);
-}

@@ -33,9 +33,6 @@ void hak_i_base_lock(struct hak_lock *lock);
 bool hak_i_base_lock_try(struct hak_lock *lock);
 void hak_i_base_unlock(struct hak_lock *lock);
 
-/* In a forked child: the lock is free again, whatever thread of the parent held it. */
-void hak_i_base_lock_reset(struct hak_lock *lock);
-
 HAK_EXTERN_C_END
 
 #endif

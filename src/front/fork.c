@@ -4,6 +4,7 @@
 // stopped, and those heaps are lost to the child.
 #include <pthread.h>
 
+#include "base/atomic.h"
 #include "front/front_private.h"
 #include "os_boundary/os_boundary.h"
 
@@ -21,10 +22,8 @@ static bool stop_others(struct hak_heaps *heaps, const struct hak_heap *mine)
     return quiet;
 }
 
-static void before(void)
+static void stop_work(struct hak_process *process)
 {
-    struct hak_process *process = &hak_i_process;
-    hak_i_base_lock(&hak_i_front_start_lock);
     hak_i_heaps_close_gate(&process->heaps);
     others_are_quiet = stop_others(&process->heaps, hak_i_front_heap());
     hak_i_base_lock(&process->slabs.lock);
@@ -32,29 +31,43 @@ static void before(void)
     hak_i_base_lock(&process->meta.lock);
 }
 
-static void after_in_parent(void)
+static void go_on(struct hak_process *process)
 {
-    struct hak_process *process = &hak_i_process;
     hak_i_base_unlock(&process->meta.lock);
     hak_i_base_unlock(&process->arena.lock);
     hak_i_base_unlock(&process->slabs.lock);
     hak_i_heaps_open_gate(&process->heaps);
+}
+
+static void before(void)
+{
+    hak_i_base_lock(&hak_i_front_start_lock);
+    if (hak_i_front_started())
+        stop_work(&hak_i_process);
+}
+
+static void after_in_parent(void)
+{
+    if (hak_i_front_started())
+        go_on(&hak_i_process);
     hak_i_base_unlock(&hak_i_front_start_lock);
 }
 
+/* The child's only thread is the one that took the locks. */
 static void after_in_child(void)
 {
-    struct hak_process *process = &hak_i_process;
-    hak_i_base_lock_reset(&process->meta.lock);
-    hak_i_base_lock_reset(&process->arena.lock);
-    hak_i_base_lock_reset(&process->slabs.lock);
-    hak_i_heaps_reset_gate(&process->heaps);
-    hak_i_base_lock_reset(&hak_i_front_start_lock);
+    after_in_parent();
+    if (!hak_i_front_started())
+        return;
+    hak_i_heaps_forget_heapless(&hak_i_process.heaps);
     if (others_are_quiet)
-        hak_i_heaps_adopt_orphans(&process->heaps, hak_i_front_heap());
+        hak_i_heaps_adopt_orphans(&hak_i_process.heaps, hak_i_front_heap());
 }
 
 void hak_i_front_watch_forks(void)
 {
-    (void)pthread_atfork(before, after_in_parent, after_in_child);
+    static bool watched;
+    /* relaxed: the first call comes from a constructor, before there are threads */
+    if (!hak_exchange_relaxed(&watched, true))
+        (void)pthread_atfork(before, after_in_parent, after_in_child);
 }

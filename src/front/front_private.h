@@ -28,7 +28,7 @@ extern struct hak_process hak_i_process;
 bool hak_i_front_start(void);
 bool hak_i_front_started(void);
 
-/* Registered once; see fork.c. */
+/* Registers the fork handlers, once; they are needed before the first lock can be held. */
 void hak_i_front_watch_forks(void);
 
 /* The lock of the start, for the fork handlers. */

@@ -57,18 +57,29 @@ bool hak_i_front_start(void)
     if (hak_i_front_started())
         return true;
     hak_i_base_lock(&hak_i_front_start_lock);
-    bool first = !started;
     bool done = start_locked();
     hak_i_base_unlock(&hak_i_front_start_lock);
-    if (first && done)
-        hak_i_front_watch_forks(); /* may allocate */
+    if (done)
+        hak_i_front_watch_forks(); /* here if constructors that ran earlier allocate; registering may allocate, too */
     return done;
+}
+
+/* A thread may fork while another makes the first allocation. */
+__attribute__((constructor(101))) static void watch_forks_early(void)
+{
+    hak_i_front_watch_forks();
+}
+
+static void *find_double(void)
+{
+    struct hak_heap *heap = hak_i_front_heap();
+    void *block = heap == NULL || heap->busy ? NULL : hak_i_heap_find_double(heap);
+    return block != NULL ? block : hak_i_heaps_find_double_pending(&hak_i_process.heaps);
 }
 
 __attribute__((destructor)) static void look_for_doubles(void)
 {
-    struct hak_heap *heap = hak_i_front_heap();
-    void *block = heap == NULL || heap->busy ? NULL : hak_i_heap_find_double(heap);
+    void *block = hak_i_front_started() ? find_double() : NULL;
     if (block == NULL)
         return;
     struct hak_look look = hak_i_front_look(block);

@@ -50,12 +50,9 @@ void hak_i_heaps_open_gate(struct hak_heaps *heaps)
     hak_i_base_unlock(&heaps->gate);
 }
 
-void hak_i_heaps_reset_gate(struct hak_heaps *heaps)
+void hak_i_heaps_forget_heapless(struct hak_heaps *heaps)
 {
-    hak_i_base_lock_reset(&heaps->lock);
-    heaps->gate_closed = false;
     heaps->heapless = 0;
-    hak_i_base_lock_reset(&heaps->gate);
 }
 
 bool hak_i_heaps_has_others(const struct hak_heaps *heaps, const struct hak_heap *mine)

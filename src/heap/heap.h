@@ -40,8 +40,8 @@ void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct ha
 /* Lets go of the list lock and lets work go on. */
 void hak_i_heaps_open_gate(struct hak_heaps *heaps);
 
-/* In the child: both locks are free again. */
-void hak_i_heaps_reset_gate(struct hak_heaps *heaps);
+/* In the child: threads that were about to publish without a heap are gone. */
+void hak_i_heaps_forget_heapless(struct hak_heaps *heaps);
 
 /* In the child: the heaps of the threads that no longer exist become idle, with empty stacks. */
 void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine);
@@ -72,8 +72,11 @@ void hak_i_heap_purge(struct hak_heap *heap);
 /* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 
-/* The block's double on the stacks of a heap at rest, or NULL. Changes nothing. */
+/* A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Changes nothing. */
 void *hak_i_heap_find_double(const struct hak_heap *heap);
+
+/* The same for what is pending at idle heaps. */
+void *hak_i_heaps_find_double_pending(struct hak_heaps *heaps);
 
 /* The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2; 0 when all hold. For a heap at rest. */
 int hak_i_heap_audit(const struct hak_heap *heap);

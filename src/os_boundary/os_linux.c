@@ -148,11 +148,14 @@ enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes)
 {
     int saved_errno = errno;
     void *moved = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    bool unknown = moved == MAP_FAILED && (errno == EINVAL || errno == ENOSYS || errno == EPERM);
     errno = saved_errno;
     if (counted(HAK_OS_REMAP, moved == to))
         return HAK_OS_DONE;
-    /* the kernel may have unmapped `to` before it failed */
-    return map(HAK_OS_COMMIT, to, bytes, PROT_READ | PROT_WRITE, MAP_FIXED) == to ? HAK_OS_NO_MEMORY : HAK_OS_TAKEN;
+    if (unknown)
+        return HAK_OS_NO_MEMORY;
+    /* the kernel may have unmapped `to` before it failed; if it is not free now, whose it is cannot be told */
+    return hak_i_os_map_at(to, bytes) == HAK_OS_DONE ? HAK_OS_NO_MEMORY : HAK_OS_TAKEN;
 }
 
 uint64_t hak_i_os_calls(enum hak_os_call kind)

@@ -171,6 +171,17 @@ static uint64_t carved_bits(const struct hak_slab *slab, unsigned word)
     return count >= 64 ? ~(uint64_t)0 : hak_bits_range(0, count);
 }
 
+void *hak_i_slab_find_double(const struct hak_slab *slab)
+{
+    for (unsigned word = 0; slab->state == HAK_SLAB_BOUND && word < HAK_SLAB_WORDS; word++) {
+        uint64_t pending = hak_load_relaxed(&slab->remote[word]);
+        uint64_t wrong = pending & (slab->local[word] | ~carved_bits(slab, word));
+        if (wrong != 0)
+            return hak_i_slab_block(slab, word * 64 + hak_bits_lowest(wrong));
+    }
+    return NULL;
+}
+
 uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits)
 {
     uint64_t wrong = (bits & slab->local[word]) | (bits & ~carved_bits(slab, word));

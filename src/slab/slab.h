@@ -60,7 +60,10 @@ struct hak_inbox *hak_i_inbox_push(struct hak_inbox *inbox, struct hak_slab *sla
 uint64_t hak_i_slab_pending_words(struct hak_slab *slab);
 uint64_t hak_i_slab_collect(struct hak_slab *slab, unsigned word);
 
-/* The number of the first broken invariant, 0 when all hold; for a slab at rest. */
+/* A block that is pending and free at once, or pending and never used: it was freed twice; or NULL. */
+void *hak_i_slab_find_double(const struct hak_slab *slab);
+
+/* The number of a broken invariant of S1, S2, S3, S5, S6; 0 when they hold. For a slab at rest. */
 int hak_i_slab_audit(const struct hak_slabs *slabs, const struct hak_slab *slab);
 
 /* ------------------------------------------------------------------------------------------------------ inline ---- */

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Looking for blocks that were freed twice where nothing has noticed yet: at the end of the process.
+#include <string.h>
+
+#include "heap/heap_private.h"
+
+static void sift_down(void **blocks, unsigned root, unsigned count)
+{
+    for (unsigned child = 2 * root + 1; child < count; child = 2 * root + 1) {
+        child += child + 1 < count && blocks[child] < blocks[child + 1];
+        if (blocks[root] >= blocks[child])
+            return;
+        void *moved = blocks[root];
+        blocks[root] = blocks[child];
+        blocks[child] = moved;
+        root = child;
+    }
+}
+
+static void sort(void **blocks, unsigned count)
+{
+    for (unsigned root = count / 2; root-- > 0;)
+        sift_down(blocks, root, count);
+    for (unsigned left = count; left-- > 1;) {
+        void *largest = blocks[0];
+        blocks[0] = blocks[left];
+        blocks[left] = largest;
+        sift_down(blocks, 0, left);
+    }
+}
+
+static void *double_in(const struct hak_heap *heap, unsigned class_index, void **scratch)
+{
+    unsigned count = hak_i_stack_count(heap, class_index);
+    memcpy(scratch, heap->stacks[class_index].first, count * sizeof *scratch);
+    sort(scratch, count);
+    for (unsigned i = 0; i < count; i++)
+        if ((i + 1 < count && scratch[i] == scratch[i + 1]) || hak_i_heap_knows_free(heap->heaps, scratch[i]))
+            return scratch[i];
+    return NULL;
+}
+
+static void *double_on_stacks(const struct hak_heap *heap)
+{
+    static void *scratch[HAK_STACK_SLOTS_MAX]; /* for the one thread that ends the process */
+    void *found = NULL;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT && found == NULL; i++)
+        found = double_in(heap, i, scratch);
+    return found;
+}
+
+/* Slabs are only added before the first; the rest of the chain stands still until its holder takes it. */
+static void *double_in_chain(const struct hak_slab *slab)
+{
+    void *found = NULL;
+    for (; slab != NULL && found == NULL; slab = hak_load_relaxed(&slab->next_pending))
+        found = hak_i_slab_find_double(slab);
+    return found;
+}
+
+static void *double_pending(const struct hak_heap *heap)
+{
+    uintptr_t head = hak_load_acquire(&heap->inbox.head); /* pairs with the pushers' release */
+    void *found = double_in_chain(heap->drained);
+    return found != NULL ? found : double_in_chain((const struct hak_slab *)(head & ~HAK_INBOX_IDLE));
+}
+
+void *hak_i_heap_find_double(const struct hak_heap *heap)
+{
+    void *found = double_on_stacks(heap);
+    return found != NULL ? found : double_pending(heap);
+}
+
+void *hak_i_heaps_find_double_pending(struct hak_heaps *heaps)
+{
+    void *found = NULL;
+    if (!hak_i_base_lock_try(&heaps->lock))
+        return NULL;
+    for (struct hak_heap *heap = heaps->idle_newest; heap != NULL && found == NULL; heap = heap->next_idle)
+        found = double_pending(heap);
+    hak_i_base_unlock(&heaps->lock);
+    return found;
+}

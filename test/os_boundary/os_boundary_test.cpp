@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// The real box, on the system at hand.
+#include "os_boundary/os_boundary.h"
+
+#include "base/bits.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+namespace {
+
+const size_t page = hak_i_os_page_bytes();
+
+/** A reservation that goes back at the end. */
+class Range {
+public:
+    explicit Range(size_t pages) : bytes_(pages * page), start_(static_cast<char *>(hak_i_os_reserve(bytes_))) {}
+    ~Range() { munmap(start_, bytes_); }
+    Range(const Range &) = delete;
+    Range &operator=(const Range &) = delete;
+
+    char *at(size_t index) const { return start_ + index * page; }
+
+private:
+    size_t bytes_;
+    char *start_;
+};
+
+bool reads_as(const char *memory, size_t bytes, char value)
+{
+    return std::all_of(memory, memory + bytes, [=](char byte) { return byte == value; });
+}
+
+bool is_mapped(const void *address)
+{
+    unsigned char resident;
+    return mincore(const_cast<void *>(address), page, &resident) == 0;
+}
+
+/** Runs the call and returns how many calls of the kind it made. */
+template <class Action>
+uint64_t calls_made(hak_os_call kind, Action action)
+{
+    uint64_t before = hak_i_os_calls(kind);
+    action();
+    return hak_i_os_calls(kind) - before;
+}
+
+} // namespace
+
+TEST(OsBoundary, KnowsTheMachine)
+{
+    EXPECT_TRUE(hak_is_power_of_two(page));
+    EXPECT_GE(page, 4096u);
+    EXPECT_EQ(hak_i_os_physical_bytes(), static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * page);
+}
+
+TEST(OsBoundary, FencesThreads)
+{
+    errno = ERANGE;
+    EXPECT_TRUE(hak_i_os_fence_threads());
+    EXPECT_TRUE(hak_i_os_fence_threads());
+    EXPECT_EQ(errno, ERANGE);
+}
+
+TEST(OsBoundary, ATestIsNotPrivileged)
+{
+    EXPECT_FALSE(hak_i_os_is_privileged());
+}
+
+TEST(OsBoundary, ClockNeverRunsBack)
+{
+    uint64_t last = hak_i_os_now_ms();
+    uint64_t first = last;
+    for (int i = 0; i < 30; i++) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        uint64_t now = hak_i_os_now_ms();
+        ASSERT_GE(now, last);
+        last = now;
+    }
+    EXPECT_GE(last - first, 15u);
+}
+
+TEST(OsBoundary, ReservedMemoryIsUsableOnceCommitted)
+{
+    Range range(16);
+    ASSERT_NE(range.at(0), nullptr);
+    ASSERT_TRUE(hak_i_os_commit(range.at(4), 4 * page));
+    EXPECT_TRUE(reads_as(range.at(4), 4 * page, 0));
+    memset(range.at(4), 1, 4 * page);
+    ASSERT_TRUE(hak_i_os_commit(range.at(2), 4 * page));
+    EXPECT_TRUE(reads_as(range.at(2), 2 * page, 0));
+    EXPECT_TRUE(reads_as(range.at(4), 4 * page, 1));
+}
+
+TEST(OsBoundaryDeathTest, ReservedMemoryHasNoAccess)
+{
+    Range range(4);
+    ASSERT_TRUE(hak_i_os_commit(range.at(1), page));
+    *range.at(1) = 1;
+    EXPECT_DEATH(*static_cast<volatile char *>(range.at(0)) = 1, "");
+    EXPECT_DEATH((void)*static_cast<volatile char *>(range.at(2)), "");
+}
+
+TEST(OsBoundary, TablesReadAsZeroAndAreWrittenPiecewise)
+{
+    char *table = static_cast<char *>(hak_i_os_reserve_table(16 * page));
+    ASSERT_NE(table, nullptr);
+    EXPECT_TRUE(reads_as(table, 16 * page, 0));
+    ASSERT_TRUE(hak_i_os_commit(table + page, page));
+    table[page] = 1;
+    EXPECT_TRUE(reads_as(table + 2 * page, 14 * page, 0));
+    hak_i_os_release(table, 16 * page);
+}
+
+TEST(OsBoundary, MapsMemoryThatReadsAsZero)
+{
+    char *memory = static_cast<char *>(hak_i_os_map(16 * page));
+    ASSERT_NE(memory, nullptr);
+    EXPECT_TRUE(reads_as(memory, 16 * page, 0));
+    memset(memory, 1, 16 * page);
+    hak_i_os_release(memory, 16 * page);
+    EXPECT_FALSE(is_mapped(memory));
+}
+
+TEST(OsBoundary, PurgedMemoryReadsAsZeroAndStaysUsable)
+{
+    Range range(8);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), 8 * page));
+    memset(range.at(0), 1, 8 * page);
+    ASSERT_TRUE(hak_i_os_purge(range.at(2), 3 * page));
+    EXPECT_TRUE(reads_as(range.at(2), 3 * page, 0));
+    EXPECT_TRUE(reads_as(range.at(0), 2 * page, 1));
+    EXPECT_TRUE(reads_as(range.at(5), 3 * page, 1));
+    *range.at(3) = 1;
+}
+
+TEST(OsBoundary, MapsAtAPlaceThatIsEmpty)
+{
+    Range range(4);
+    hak_i_os_release(range.at(1), page);
+    ASSERT_EQ(hak_i_os_map_at(range.at(1), page), HAK_OS_DONE);
+    *range.at(1) = 1;
+}
+
+TEST(OsBoundary, NeverMapsOverAnotherMapping)
+{
+    Range range(4);
+    ASSERT_TRUE(hak_i_os_commit(range.at(1), page));
+    *range.at(1) = 1;
+    hak_i_os_release(range.at(2), page);
+    EXPECT_EQ(hak_i_os_map_at(range.at(1), page), HAK_OS_TAKEN);
+    EXPECT_EQ(hak_i_os_map_at(range.at(1), 2 * page), HAK_OS_TAKEN);
+    EXPECT_EQ(*range.at(1), 1);
+    EXPECT_FALSE(is_mapped(range.at(2)));
+}
+
+TEST(OsBoundary, MovesPagesAndKeepsTheSource)
+{
+    constexpr size_t PAGES = 32;
+    Range range(2 * PAGES);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), 2 * PAGES * page));
+    memset(range.at(0), 1, PAGES * page);
+    memset(range.at(PAGES), 2, PAGES * page);
+    ASSERT_EQ(hak_i_os_move(range.at(0), range.at(PAGES), PAGES * page), HAK_OS_DONE);
+    EXPECT_TRUE(reads_as(range.at(PAGES), PAGES * page, 1));
+    EXPECT_TRUE(reads_as(range.at(0), PAGES * page, 0));
+    memset(range.at(0), 3, PAGES * page);
+    EXPECT_TRUE(reads_as(range.at(PAGES), PAGES * page, 1));
+}
+
+TEST(OsBoundary, AFailedMoveLeavesTheTargetUsable)
+{
+    Range range(8);
+    ASSERT_TRUE(hak_i_os_commit(range.at(4), 2 * page));
+    hak_i_os_release(range.at(0), page); // nothing is there to be moved
+    EXPECT_EQ(hak_i_os_move(range.at(0), range.at(4), 2 * page), HAK_OS_NO_MEMORY);
+    memset(range.at(4), 2, 2 * page);
+}
+
+TEST(OsBoundary, CountsByKind)
+{
+    Range range(8);
+    EXPECT_EQ(calls_made(HAK_OS_RESERVE, [] { hak_i_os_release(hak_i_os_reserve(page), page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_RESERVE, [] { hak_i_os_release(hak_i_os_reserve_table(page), page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_RELEASE, [] { hak_i_os_release(hak_i_os_map(page), page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_COMMIT, [&] { hak_i_os_commit(range.at(0), 2 * page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_COMMIT, [&] { hak_i_os_map_at(range.at(0), page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_PURGE, [&] { hak_i_os_purge(range.at(0), page); }), 1u);
+    EXPECT_EQ(calls_made(HAK_OS_REMAP, [&] { hak_i_os_move(range.at(0), range.at(1), page); }), 1u);
+}
+
+TEST(OsBoundary, FailuresAreAnsweredAndCountedAndKeepErrno)
+{
+    constexpr size_t TOO_MUCH = size_t{1} << 60;
+    Range range(2);
+    uint64_t before = hak_i_os_failed_calls();
+    errno = ERANGE;
+    EXPECT_EQ(hak_i_os_reserve(TOO_MUCH), nullptr);
+    EXPECT_EQ(hak_i_os_reserve_table(TOO_MUCH), nullptr);
+    EXPECT_EQ(hak_i_os_map(TOO_MUCH), nullptr);
+    EXPECT_EQ(hak_i_os_map_at(range.at(0), TOO_MUCH), HAK_OS_NO_MEMORY);
+    EXPECT_EQ(hak_i_os_map_at(range.at(0), page), HAK_OS_TAKEN);
+    hak_i_os_release(range.at(1), page);
+    EXPECT_FALSE(hak_i_os_commit(range.at(0), 2 * page));
+    EXPECT_FALSE(hak_i_os_purge(range.at(0), 2 * page));
+    EXPECT_EQ(errno, ERANGE);
+    EXPECT_EQ(hak_i_os_failed_calls() - before, 7u);
+}
+
+TEST(OsBoundaryDeathTest, ReadsTheAddressLimit)
+{
+    rlimit before;
+    ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+    if (before.rlim_cur == RLIM_INFINITY) {
+        EXPECT_EQ(hak_i_os_address_limit_bytes(), SIZE_MAX);
+    }
+    auto limit_and_ask = [] {
+        const rlimit limit = {rlim_t{1} << 46, rlim_t{1} << 46};
+        bool limited = setrlimit(RLIMIT_AS, &limit) == 0;
+        _exit(limited && hak_i_os_address_limit_bytes() == size_t{1} << 46 ? 0 : 1);
+    };
+    EXPECT_EXIT(limit_and_ask(), testing::ExitedWithCode(0), "");
+}
