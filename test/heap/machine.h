@@ -27,7 +27,7 @@ inline unsigned stack_count(const hak_heap *heap, unsigned class_index)
 /** What a heap's stacks may hold: an eighth of its slabs, between 1 MiB and 8 MiB. */
 inline size_t grant_limit(size_t slab_bytes)
 {
-    return std::min(std::max(slab_bytes / 8, HAK_MIB), 8 * HAK_MIB);
+    return std::min(std::max(slab_bytes / 8, 2 * HAK_MIB), 8 * HAK_MIB);
 }
 
 class Machine : public Ground {
