@@ -332,6 +332,13 @@ void hak_i_heap_settle(struct hak_heap *heap)
     hak_i_heap_drain_all(heap);
 }
 
+void hak_i_heap_flush(struct hak_heap *heap)
+{
+    hak_i_heap_enter(heap);
+    hak_i_heap_settle(heap);
+    hak_i_heap_leave(heap);
+}
+
 void hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);

@@ -66,7 +66,10 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
 /* As hak_i_heap_free_remote(), for a thread without a heap. True: it was free already. */
 bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
-/* Publishes the combining buffer, flushes the stacks, collects what is pending, gives empty slabs back. */
+/* Publishes the combining buffer, flushes the stacks, collects what is pending: every block freed twice is found. */
+void hak_i_heap_flush(struct hak_heap *heap);
+
+/* The same, and gives empty slabs back. */
 void hak_i_heap_purge(struct hak_heap *heap);
 
 /* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
