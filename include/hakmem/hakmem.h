@@ -49,7 +49,7 @@ extern "C" {
 #define HAK_NOEXCEPT
 #endif
 
-/* ------------------------------------------------------------------------------------------------ freeing ---- */
+/* --------------------------------------------------------------------------------------------------- freeing ---- */
 
 /** Frees `block`, which any hak_ function above or below gave. NULL is allowed. Keeps errno. */
 HAKMEM_API void hak_free(void *block) HAK_NOEXCEPT;
@@ -63,9 +63,11 @@ HAKMEM_API void hak_free_aligned_sized(void *block, size_t alignment, size_t siz
 /** Frees `count` blocks; NULL entries are skipped. The array is the caller's and is only read. */
 HAKMEM_API void hak_free_batch(void *const *blocks, size_t count) HAK_NOEXCEPT;
 
-/* --------------------------------------------------------------------------------------------- allocating ---- */
+/* ------------------------------------------------------------------------------------------------ allocating ---- */
 
-/** A block of at least `size` bytes with unknown content, owned by the caller until freed. Size 0 gives a unique block. */
+/**
+ * A block of at least `size` bytes with unknown content, owned by the caller until freed. Size 0 gives a unique block.
+ */
 HAKMEM_API void *hak_alloc(size_t size) HAK_NOEXCEPT HAK_ATTR(malloc, alloc_size(1), warn_unused_result)
     HAK_ATTR_FREED_BY(hak_free);
 
@@ -109,7 +111,7 @@ HAKMEM_API char *hak_strdup(const char *text) HAK_NOEXCEPT HAK_ATTR(malloc, warn
 HAKMEM_API char *hak_strndup(const char *text, size_t length) HAK_NOEXCEPT
     HAK_ATTR(malloc, warn_unused_result, nonnull(1)) HAK_ATTR_FREED_BY(hak_free);
 
-/* -------------------------------------------------------------------------------------------------- asking ---- */
+/* ---------------------------------------------------------------------------------------------------- asking ---- */
 
 /** The bytes of `block` that may be used: the asked size rounded up to its class. 0 for NULL. */
 HAKMEM_API size_t hak_usable_size(const void *block) HAK_NOEXCEPT;
@@ -123,7 +125,7 @@ HAKMEM_API bool hak_owns(const void *address) HAK_NOEXCEPT;
 /** "0.1.0". */
 HAKMEM_API const char *hak_version(void) HAK_NOEXCEPT HAK_ATTR(const);
 
-/* --------------------------------------------------------------------------------------------- giving back ---- */
+/* ----------------------------------------------------------------------------------------------- giving back ---- */
 
 /** What one hak_purge() did. Set `size` to sizeof(struct hak_purge_report) before the call. */
 struct hak_purge_report {
@@ -139,21 +141,24 @@ struct hak_purge_report {
  */
 HAKMEM_API size_t hak_purge(struct hak_purge_report *report_or_null) HAK_NOEXCEPT;
 
-/* ----------------------------------------------------------------------------------- options and statistics ---- */
+/* ------------------------------------------------------------------------------------ options and statistics ---- */
 
 /**
  * Sets the option `name` (lower case, without "HAKMEM_": "dirty_min"), from docs/options.md, to `value` as it would
- * stand in the environment. Returns 0, ENOENT (no such option), EINVAL (bad value), or EPERM (fixed since the first allocation).
+ * stand in the environment. Returns 0, ENOENT (no such option), EINVAL (bad value), or EPERM (fixed since the first
+ * allocation).
  */
 HAKMEM_API int hak_option_set(const char *name, const char *value) HAK_NOEXCEPT HAK_ATTR(nonnull(1, 2));
 
-/** Writes the option's value, ended by a 0 byte, to `buffer`. Returns 0, ENOENT, or EINVAL (`size` bytes are too few). */
+/**
+ * Writes the option's value, ended by a 0 byte, to `buffer`. Returns 0, ENOENT, or EINVAL (`size` bytes are too few).
+ */
 HAKMEM_API int hak_option_get(const char *name, char *buffer, size_t size) HAK_NOEXCEPT HAK_ATTR(nonnull(1, 2));
 
 /** Fills in `snapshot`, whose `size` the caller has set. Returns 0, or EINVAL. Walks every slab: not for a hot loop. */
 HAKMEM_API int hak_stats_get(struct hak_stats *snapshot) HAK_NOEXCEPT HAK_ATTR(nonnull(1));
 
-/* -------------------------------------------------------------------------------------------------- misuse ---- */
+/* ---------------------------------------------------------------------------------------------------- misuse ---- */
 
 /** What a program did wrong; the name is the text of the report. */
 enum hak_error_kind {
@@ -175,7 +180,9 @@ struct hak_error {
     const char *message;  /**< the line that would be written, without "hakmem: " and newline; valid during the call */
 };
 
-/** Called instead of report and abort, on the thread that made the call, without a lock held; may call hak_ functions. */
+/**
+ * Called instead of report and abort, on the thread that made the call, without a lock held; may call hak_ functions.
+ */
 typedef void hak_error_handler(const struct hak_error *error, void *arg);
 
 /**

@@ -51,7 +51,10 @@
 // clang-format on
 
 #define HAK_STATS_FIELD(field, unit, sentence) uint64_t field;
-/** One snapshot. Set `size` to sizeof(struct hak_stats) before the call; a library that knows fewer fields leaves the rest 0. */
+/**
+ * One snapshot. Set `size` to sizeof(struct hak_stats) before the call; a library that knows fewer fields leaves the
+ * rest 0.
+ */
 struct hak_stats {
     size_t size;
     HAK_STATS(HAK_STATS_FIELD)

@@ -63,7 +63,7 @@ size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit)
     return HAK_NO_UNIT;
 }
 
-/* ----------------------------------------------------------------------------------------------- free units ---- */
+/* ------------------------------------------------------------------------------------------------ free units ---- */
 
 bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units)
 {
@@ -120,7 +120,7 @@ static size_t find_free(struct hak_arena *arena, size_t units, size_t align)
     return first != HAK_NO_UNIT ? first : hak_i_runs_find(&arena->free, units, align);
 }
 
-/* -------------------------------------------------------------------------------------------------- growing ---- */
+/* --------------------------------------------------------------------------------------------------- growing ---- */
 
 static enum hak_os_result commit(struct hak_arena *arena, size_t first, size_t units)
 {
@@ -245,7 +245,7 @@ void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, si
         hak_i_arena_settle(arena);
 }
 
-/* ------------------------------------------------------------------------------------------ room for growth ---- */
+/* ------------------------------------------------------------------------------------------- room for growth ---- */
 
 /* Commits a whole step behind a span if that can be had, else what is needed: the units that were added, 0 for none. */
 static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t units)

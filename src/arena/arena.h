@@ -21,8 +21,8 @@ size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_u
 void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
 
 /*
- * Adds `units` or more behind a span that ends at `end`; returns how many, 0 when they are not to be had. More comes clean: a
- * block that grows slowly asks the system once a growth step.
+ * Adds `units` or more behind a span that ends at `end`; returns how many, 0 when they are not to be had. More comes
+ * clean: a block that grows slowly asks the system once a growth step.
  */
 size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units);
 
@@ -45,10 +45,12 @@ bool hak_i_arena_holds(const struct hak_arena *arena, size_t unit);
 /* The first held unit at or above `unit`, or HAK_NO_UNIT. Needs no lock, as hak_i_arena_holds(). */
 size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit);
 
-/* The number of a broken invariant: 1 to 5 for A1 to A5, 6 and 7 for B1 and B2; 0 when all hold. Reads all free memory. */
+/*
+ * The number of a broken invariant: 1 to 5 for A1 to A5, 6 and 7 for B1 and B2; 0 when all hold. Reads all free memory.
+ */
 int hak_i_arena_audit(struct hak_arena *arena);
 
-/* ----------------------------------------------------------------------------------------------- large blocks ---- */
+/* ---------------------------------------------------------------------------------------------- large blocks ---- */
 
 /* A block of at least `bytes` at a multiple of `alignment`, or NULL. *clean: it reads as 0. */
 void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t alignment, bool *clean);
@@ -62,7 +64,9 @@ void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
 /* Changes the size of a live block where it stands; false when it cannot. */
 bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes);
 
-/* A live block's content in a larger block with room behind it, the old block freed; NULL: no memory, nothing changed. */
+/*
+ * A live block's content in a larger block with room behind it, the old block freed; NULL: no memory, nothing changed.
+ */
 void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes);
 
 /* A new block with room to grow, for content that has outgrown the pool. */

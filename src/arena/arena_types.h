@@ -17,9 +17,9 @@ enum hak_arena_id {
 /* A large block: a span of its own. Records are type-stable. */
 struct hak_large {
     size_t first_unit;
-    size_t units; /* atomic for statistics */
-    size_t asked_units;   /* what the program may use; the rest of the span is slack */
-    size_t written_units; /* what it may have written, from the start */
+    size_t units;           /* atomic for statistics */
+    size_t asked_units;     /* what the program may use; the rest of the span is slack */
+    size_t written_units;   /* what it may have written, from the start */
     struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
     struct hak_large *previous;
 };
@@ -57,13 +57,13 @@ struct hak_arena {
     struct hak_runs reserve;
     struct hak_runs free;
     struct hak_runs dirty;
-    uint64_t *purged; /* a bit per unit: given back, and not handed out since */
-    uint64_t *taken;  /* a bit per unit of the range where something that is not ours is mapped; atomic */
+    uint64_t *purged;   /* a bit per unit: given back, and not handed out since */
+    uint64_t *taken;    /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
     size_t committed_units;
     size_t free_units;
-    size_t dirty_units;      /* atomic (relaxed): read without the lock where a slab is retained */
-    size_t last_bound_units; /* what the bound was when it was last looked at; atomic (relaxed) */
+    size_t dirty_units;       /* atomic (relaxed): read without the lock where a slab is retained */
+    size_t last_bound_units;  /* what the bound was when it was last looked at; atomic (relaxed) */
     size_t large_units;       /* of live large blocks, slack included */
     size_t large_asked_units; /* without slack */
     size_t large_blocks;

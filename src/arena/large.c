@@ -178,7 +178,7 @@ bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, 
 
 /* What became of the old block's span. */
 enum moved {
-    PAGES_MOVED,   /* it reads as 0 now */
+    PAGES_MOVED, /* it reads as 0 now */
     BYTES_COPIED,
     TARGET_LOST
 };

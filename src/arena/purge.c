@@ -73,7 +73,7 @@ bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
     return !arena->purge_refused && written_units(arena) > arena->last_bound_units;
 }
 
-/* ---------------------------------------------------------------------------------------------- what was purged ---- */
+/* ------------------------------------------------------------------------------------------- what was purged ---- */
 
 static void mark_purged(struct hak_arena *arena, struct span span)
 {
@@ -111,7 +111,7 @@ void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t uni
     arena->credit_ms = now_ms;
 }
 
-/* ------------------------------------------------------------------------------------------------- giving back ---- */
+/* ----------------------------------------------------------------------------------------------- giving back ---- */
 
 static struct span take_cached(struct hak_arena *arena)
 {
@@ -140,8 +140,8 @@ static size_t take_victims(struct hak_arena *arena, size_t target_units, struct 
         size_t cached = hak_i_big_cache_largest(&arena->cache);
         if (longest == 0 && cached == 0)
             break;
-        spans[count++] = cached >= longest ? take_cached(arena)
-                                           : take_dirty(arena, longest, written_units(arena) - target_units);
+        spans[count++] =
+            cached >= longest ? take_cached(arena) : take_dirty(arena, longest, written_units(arena) - target_units);
     }
     return count;
 }
@@ -205,7 +205,10 @@ size_t hak_i_arena_purge(struct hak_arena *arena)
     return units << HAK_UNIT_SHIFT;
 }
 
-/* Half of what is always kept may be slabs that heaps retain. The numbers are read without the lock: settling looks again. */
+/*
+ * Half of what is always kept may be slabs that heaps retain. The numbers are read without the lock: settling looks
+ * again.
+ */
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes)
 {
     size_t limit_bytes = (size_t)hak_load_relaxed(&hak_i_base_options.dirty_min) / 2;

@@ -40,8 +40,9 @@ void hak_i_runs_add(struct hak_runs *runs, size_t first, size_t count);
 void hak_i_runs_remove(struct hak_runs *runs, size_t first, size_t count);
 
 /*
- * The first `count` units of the set that start at a multiple of `align` (a power of two), or HAK_NO_UNIT. O(log): among many runs
- * that are long enough but lie badly, one is looked for that fits wherever it lies, and a narrower fit may be missed.
+ * The first `count` units of the set that start at a multiple of `align` (a power of two), or HAK_NO_UNIT. O(log):
+ * among many runs that are long enough but lie badly, one is looked for that fits wherever it lies, and a narrower fit
+ * may be missed.
  */
 size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align);
 

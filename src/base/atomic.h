@@ -23,7 +23,9 @@
 #define hak_fetch_add_seq_cst(field, amount) __atomic_fetch_add(field, amount, __ATOMIC_SEQ_CST)
 #define hak_load_seq_cst(field) __atomic_load_n(field, __ATOMIC_SEQ_CST)
 
-/* Orders this thread's accesses for the compiler alone; the processor's part is a barrier that another thread asks for. */
+/*
+ * Orders this thread's accesses for the compiler alone; the processor's part is a barrier that another thread asks for.
+ */
 #define hak_fence_compiler() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A counter that one thread writes and any thread reads: two moves, no locked instruction. */

@@ -24,7 +24,10 @@ struct hak_lock {
     enum hak_lock_rank rank;
 };
 
-#define HAK_LOCK_INITIALIZER(lock_rank) {PTHREAD_MUTEX_INITIALIZER, 0, lock_rank}
+#define HAK_LOCK_INITIALIZER(lock_rank)                                                                                \
+    {                                                                                                                  \
+        PTHREAD_MUTEX_INITIALIZER, 0, lock_rank                                                                        \
+    }
 
 void hak_i_base_lock_init(struct hak_lock *lock, enum hak_lock_rank rank);
 

@@ -14,8 +14,8 @@ HAK_INLINE unsigned hak_i_front_class(size_t size)
 }
 
 /*
- * The size whose class is aligned to `alignment`, at most 16 KiB. Classes are spaced by an eighth of a power of two or more,
- * so a multiple of the alignment rounds up to a class that is one.
+ * The size whose class is aligned to `alignment`, at most 16 KiB. Classes are spaced by an eighth of a power of two or
+ * more, so a multiple of the alignment rounds up to a class that is one.
  */
 HAK_INLINE size_t hak_i_front_aligned_size(size_t alignment, size_t size)
 {

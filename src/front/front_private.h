@@ -10,7 +10,7 @@
 
 HAK_EXTERN_C_BEGIN
 
-/* ----------------------------------------------------------------------------------------------------- process ---- */
+/* --------------------------------------------------------------------------------------------------- process ---- */
 
 /* All state of the process, built once, never torn down. */
 struct hak_process {
@@ -34,11 +34,11 @@ void hak_i_front_watch_forks(void);
 /* The lock of the start, for the fork handlers. */
 extern struct hak_lock hak_i_front_start_lock;
 
-/* ------------------------------------------------------------------------------------------------------ thread ---- */
+/* ---------------------------------------------------------------------------------------------------- thread ---- */
 
 /*
- * The calling thread's heap: its own, or one of two that hold nothing, so that every fast path leaves at its first test.
- * The one word of thread-local storage that hakmem has.
+ * The calling thread's heap: its own, or one of two that hold nothing, so that every fast path leaves at its first
+ * test. The one word of thread-local storage that hakmem has.
  */
 extern __thread struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec")));
 extern struct hak_heap_hot hak_i_front_unclaimed; /* has not needed a heap yet */
@@ -49,21 +49,23 @@ void hak_i_front_thread_start(void); /* once per process: the hook at a thread's
 /* The thread's heap, NULL when it holds none now. */
 struct hak_heap *hak_i_front_heap(void);
 
-/* A heap for one piece of work: the thread's own, claimed if need be, or after its end a borrowed one; NULL: no memory. */
+/*
+ * A heap for one piece of work: the thread's own, claimed if need be, or after its end a borrowed one; NULL: no memory.
+ */
 struct hak_heap *hak_i_front_borrow(void);
 void hak_i_front_return(struct hak_heap *heap);
 
 /* Counts a free of another heap's block by a thread without a heap; soon it is worth claiming one. */
 void hak_i_front_note_remote_free(void);
 
-/* ------------------------------------------------------------------------------------------------- looking up ---- */
+/* ------------------------------------------------------------------------------------------------ looking up ---- */
 
 enum hak_place {
     HAK_PLACE_FOREIGN,
-    HAK_PLACE_NEVER,     /* hakmem's memory, and no block starts there */
-    HAK_PLACE_FREED,     /* a block was there, and its memory has been given up */
+    HAK_PLACE_NEVER, /* hakmem's memory, and no block starts there */
+    HAK_PLACE_FREED, /* a block was there, and its memory has been given up */
     HAK_PLACE_INTERIOR,
-    HAK_PLACE_BLOCK,     /* of a class */
+    HAK_PLACE_BLOCK, /* of a class */
     HAK_PLACE_LARGE
 };
 
@@ -78,7 +80,7 @@ struct hak_look {
 /* What is at the address, from tables alone: true for any 64-bit value. */
 struct hak_look hak_i_front_look(const void *address);
 
-/* ----------------------------------------------------------------------------------------------------- misuse ---- */
+/* ---------------------------------------------------------------------------------------------------- misuse ---- */
 
 /* Reports and aborts, or calls the handler and returns. No lock is held. */
 HAK_COLD void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const struct hak_look *look,
@@ -90,7 +92,7 @@ HAK_COLD void hak_i_front_misplaced(const void *address, const struct hak_look *
 /* Reports what the heap found in the middle of its work. */
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
 
-/* -------------------------------------------------------------------------------------------------- slow halves ---- */
+/* ----------------------------------------------------------------------------------------------- slow halves ---- */
 
 HAK_NOINLINE void *hak_i_front_alloc_slow(size_t size);
 HAK_NOINLINE void *hak_i_front_zalloc_slow(size_t size);

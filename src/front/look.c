@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What an address is, from the registry's tables and the arena's bitmaps alone.
-#include "front/front_private.h"
 #include "base/bits.h"
+#include "front/front_private.h"
 
 static struct hak_look look_at_class_block(size_t unit, uint32_t id, uintptr_t address)
 {
@@ -37,8 +37,8 @@ static bool is_inside_block(size_t unit, struct hak_look *look)
         if (id == HAK_ID_NOTHING || id == HAK_ID_FREED_LARGE)
             continue;
         bool large = id == HAK_ID_LARGE;
-        struct hak_look found = large ? look_at_large(start, 0)
-                                      : look_at_class_block(start, id, hak_i_registry_address(registry, start));
+        struct hak_look found =
+            large ? look_at_large(start, 0) : look_at_class_block(start, id, hak_i_registry_address(registry, start));
         look->id = id;
         look->block_bytes = found.block_bytes;
         return start + hak_i_arena_units(found.block_bytes) > unit;

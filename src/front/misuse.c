@@ -65,7 +65,8 @@ static void describe(struct hak_line *line, enum hak_error_kind kind, const void
     hak_i_base_line_text(line, function);
 }
 
-void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const struct hak_look *look, const char *function)
+void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const struct hak_look *look,
+                        const char *function)
 {
     struct hak_line line = {0};
     describe(&line, kind, address, look, function);

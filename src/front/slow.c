@@ -27,7 +27,7 @@ static bool is_class_size(size_t size)
     return size <= HAK_POOL_BYTES_MAX;
 }
 
-/* -------------------------------------------------------------------------------------------------- allocating ---- */
+/* ------------------------------------------------------------------------------------------------ allocating ---- */
 
 static void *alloc_large(size_t size, size_t alignment, bool *clean)
 {
@@ -129,7 +129,7 @@ char *hak_strdup(const char *text)
     return hak_strndup(text, SIZE_MAX);
 }
 
-/* ----------------------------------------------------------------------------------------------------- freeing ---- */
+/* --------------------------------------------------------------------------------------------------- freeing ---- */
 
 static bool is_mine(const struct hak_heap *heap, uint32_t id)
 {
@@ -231,11 +231,12 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size)
     if (is_live(&look) && !aligned)
         hak_i_front_misuse(HAK_ERROR_WRONG_ALIGNMENT, block, &look, "hak_free_aligned_sized");
     else
-        free_checked(block, aligned && alignment <= CLASS_ALIGNMENT_MAX ? hak_i_front_aligned_size(alignment, size) : size,
+        free_checked(block,
+                     aligned && alignment <= CLASS_ALIGNMENT_MAX ? hak_i_front_aligned_size(alignment, size) : size,
                      "hak_free_aligned_sized");
 }
 
-/* ------------------------------------------------------------------------------------------------ usable sizes ---- */
+/* ---------------------------------------------------------------------------------------------- usable sizes ---- */
 
 /* Looks the block up for a call that does not free it; false: reported. */
 static bool look_up_live(const void *block, struct hak_look *look, const char *function)
@@ -272,7 +273,7 @@ bool hak_owns(const void *address)
     return hak_i_arena_holds(&hak_i_process.arena, hak_i_registry_unit(&hak_i_process.registry, (uintptr_t)address));
 }
 
-/* ---------------------------------------------------------------------------------------------------- realloc ---- */
+/* --------------------------------------------------------------------------------------------------- realloc ---- */
 
 static void *move_block(void *block, size_t kept_bytes, void *to)
 {

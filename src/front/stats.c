@@ -69,7 +69,8 @@ static void add_spans(struct hak_stats *stats, const struct hak_process *process
 static void add_stacks(struct hak_stats *stats, const struct hak_heap *heap)
 {
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
-        uint64_t count = (uint64_t)(hak_load_relaxed(&heap->hot.bins[i].top) - hak_load_relaxed(&heap->stacks[i].first));
+        uint64_t count =
+            (uint64_t)(hak_load_relaxed(&heap->hot.bins[i].top) - hak_load_relaxed(&heap->stacks[i].first));
         uint64_t bytes = count * hak_i_slab_classes[i].block_bytes;
         stats->cached_bytes += bytes;
         stats->live_bytes -= bytes;
@@ -130,8 +131,8 @@ static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
 
 static void add_metadata(struct hak_stats *stats, const struct hak_process *process)
 {
-    stats->metadata_bytes = hak_load_relaxed(&process->meta.committed_bytes) +
-                            hak_load_relaxed(&process->registry.committed_bytes);
+    stats->metadata_bytes =
+        hak_load_relaxed(&process->meta.committed_bytes) + hak_load_relaxed(&process->registry.committed_bytes);
     stats->committed_bytes += stats->metadata_bytes;
     stats->reserved_bytes = process->registry.reserved_bytes + hak_load_relaxed(&process->meta.reserved_bytes);
 }

@@ -9,8 +9,14 @@
 
 static void *const nothing[HAK_STACK_SENTINELS];
 
-#define EMPTY_BIN {.top = (void **)nothing + HAK_STACK_SENTINELS, .full = (void **)nothing + HAK_STACK_SENTINELS}
-#define EMPTY_HEAP {.bins = {[0 ... HAK_CLASS_COUNT - 1] = EMPTY_BIN}}
+#define EMPTY_BIN                                                                                                      \
+    {                                                                                                                  \
+        .top = (void **)nothing + HAK_STACK_SENTINELS, .full = (void **)nothing + HAK_STACK_SENTINELS                  \
+    }
+#define EMPTY_HEAP                                                                                                     \
+    {                                                                                                                  \
+        .bins = { [0 ... HAK_CLASS_COUNT - 1] = EMPTY_BIN }                                                            \
+    }
 
 struct hak_heap_hot hak_i_front_unclaimed = EMPTY_HEAP;
 struct hak_heap_hot hak_i_front_departed = EMPTY_HEAP;

@@ -13,7 +13,7 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
     hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);
 }
 
-/* ----------------------------------------------------------------------------------------------- the idle list ---- */
+/* --------------------------------------------------------------------------------------------- the idle list ---- */
 
 void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap)
 {
@@ -77,7 +77,7 @@ static void let_go(struct hak_heap *heap)
     hak_i_base_unlock(&heap->heaps->lock);
 }
 
-/* ---------------------------------------------------------------------------------------------- whole heaps ---- */
+/* ----------------------------------------------------------------------------------------------- whole heaps ---- */
 
 static void set_up(struct hak_heaps *heaps, struct hak_heap *heap)
 {
@@ -170,7 +170,7 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------- hand-over ---- */
+/* ------------------------------------------------------------------------------------------------- hand-over ---- */
 
 static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_slab *slab)
 {

@@ -6,7 +6,9 @@
 /* An entry is published when it holds so much. */
 #define PUBLISH_BYTES (16 * HAK_KIB)
 
-/* Where the address leads: the slab (by arithmetic, or by its record where a block is larger than a unit) and the bit. */
+/*
+ * Where the address leads: the slab (by arithmetic, or by its record where a block is larger than a unit) and the bit.
+ */
 struct place {
     uintptr_t slab_start;
     unsigned word;
@@ -31,7 +33,8 @@ static bool is_still(const struct hak_heaps *heaps, uintptr_t slab_start, unsign
 }
 
 /* Returns the bits that were free already. */
-static uint64_t publish(struct hak_heaps *heaps, unsigned class_index, uintptr_t slab_start, unsigned word, uint64_t bits)
+static uint64_t publish(struct hak_heaps *heaps, unsigned class_index, uintptr_t slab_start, unsigned word,
+                        uint64_t bits)
 {
     if (!is_still(heaps, slab_start, class_index))
         return bits;
@@ -51,7 +54,8 @@ bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block)
     return freed_twice;
 }
 
-static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsigned word, unsigned class_index, uint64_t bits)
+static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsigned word, unsigned class_index,
+                             uint64_t bits)
 {
     size_t block_bytes = hak_i_slab_classes[class_index].block_bytes;
     for (; bits != 0 && heap->finding_count < HAK_HEAP_FINDINGS; bits &= bits - 1) {

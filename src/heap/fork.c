@@ -20,7 +20,9 @@ void hak_i_heap_wait_at_gate(struct hak_heap *heap)
     } while (hak_load_relaxed(&heap->heaps->gate_closed));
 }
 
-/* seq_cst against close_gate() and wait_until_quiet(): either the gate is seen closed here or the count is seen there. */
+/*
+ * seq_cst against close_gate() and wait_until_quiet(): either the gate is seen closed here or the count is seen there.
+ */
 void hak_i_heaps_enter_heapless(struct hak_heaps *heaps)
 {
     hak_fetch_add_seq_cst(&heaps->heapless, 1);

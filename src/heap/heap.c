@@ -7,7 +7,7 @@
 /* Slabs looked at by one drain that is not served before. */
 #define DRAIN_SLABS_MAX 16
 
-/* ----------------------------------------------------------------------------------------------- lists of slabs ---- */
+/* -------------------------------------------------------------------------------------------- lists of slabs ---- */
 
 static void list(struct hak_heap *heap, struct hak_slab *slab)
 {
@@ -37,7 +37,7 @@ void hak_i_heap_adopt(struct hak_heap *heap, struct hak_slab *slab)
     list(heap, slab);
 }
 
-/* ------------------------------------------------------------------------------------------------- empty slabs ---- */
+/* ----------------------------------------------------------------------------------------------- empty slabs ---- */
 
 static void forget_retained(struct hak_heap *heap, struct hak_slab *slab)
 {
@@ -112,14 +112,14 @@ void hak_i_heap_release_empties(struct hak_heap *heap)
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------ giving ---- */
+/* ---------------------------------------------------------------------------------------------------- giving ---- */
 
 static void note_finding(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits)
 {
     for (; bits != 0 && heap->finding_count < HAK_HEAP_FINDINGS; bits &= bits - 1) {
         unsigned index = word * 64 + hak_bits_lowest(bits);
-        heap->findings[heap->finding_count++] = (struct hak_finding){
-            hak_i_slab_block(slab, index), slab->class_index, index >= slab->carved};
+        heap->findings[heap->finding_count++] =
+            (struct hak_finding){hak_i_slab_block(slab, index), slab->class_index, index >= slab->carved};
     }
 }
 
@@ -150,7 +150,8 @@ static struct hak_slab *next_drained(struct hak_heap *heap)
         heap->drained = hak_i_inbox_take(&heap->inbox);
     struct hak_slab *slab = heap->drained;
     if (slab != NULL)
-        heap->drained = hak_load_relaxed(&slab->next_pending); /* before its summary is cleared: then it may be pushed again */
+        heap->drained =
+            hak_load_relaxed(&slab->next_pending); /* before its summary is cleared: then it may be pushed again */
     return slab;
 }
 
@@ -185,7 +186,7 @@ void hak_i_heap_drain_all(struct hak_heap *heap)
         drain_one(heap, slab, HAK_CLASS_COUNT);
 }
 
-/* -------------------------------------------------------------------------------------------------- allocating ---- */
+/* ------------------------------------------------------------------------------------------------ allocating ---- */
 
 static void bind_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned class_index)
 {
@@ -299,7 +300,7 @@ void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index)
     return block;
 }
 
-/* ----------------------------------------------------------------------------------------------------- freeing ---- */
+/* --------------------------------------------------------------------------------------------------- freeing ---- */
 
 static void give_block(struct hak_heap *heap, void *block)
 {

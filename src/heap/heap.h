@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A thread's heap: stacks of free blocks, what refills and flushes them, the combining buffer for blocks of other heaps,
-// and the claiming and giving back of whole heaps. A heap is used by the thread that holds it.
+// A thread's heap: stacks of free blocks, what refills and flushes them, the combining buffer for blocks of other
+// heaps, and the claiming and giving back of whole heaps. A heap is used by the thread that holds it.
 #ifndef HAK_HEAP_H
 #define HAK_HEAP_H
 
@@ -10,12 +10,15 @@ HAK_EXTERN_C_BEGIN
 
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full);
 
-/* ------------------------------------------------------------------------------------ claiming and giving back ---- */
+/* ---------------------------------------------------------------------------------- claiming and giving back ---- */
 
 /* A heap for the calling thread: an idle one, or a new one; NULL: no memory. */
 struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
 
-/* Gives the heap back: nothing on its stacks, in its combining buffer or its inbox; it keeps empty slabs for the next holder. */
+/*
+ * Gives the heap back: nothing on its stacks, in its combining buffer or its inbox; it keeps empty slabs for the next
+ * holder.
+ */
 void hak_i_heap_release(struct hak_heap *heap);
 
 /* Looks after an idle heap at which much is pending, unless someone else does. */
@@ -24,8 +27,8 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox);
 /* --------------------------------------------------------------------------------------------------- forking ---- */
 
 /*
- * fork() copies page after page while the other threads run on, so the child may only rely on what nobody changes meanwhile:
- * slow work is stopped, and the stacks, which the fast paths change, are given up.
+ * fork() copies page after page while the other threads run on, so the child may only rely on what nobody changes
+ * meanwhile: slow work is stopped, and the stacks, which the fast paths change, are given up.
  */
 
 /* Stops slow work from beginning, and takes the list lock. */
@@ -34,7 +37,10 @@ void hak_i_heaps_close_gate(struct hak_heaps *heaps);
 /* Whether another thread holds a heap. List lock held. */
 bool hak_i_heaps_has_others(const struct hak_heaps *heaps, const struct hak_heap *mine);
 
-/* Waits until no slow work is under way; the gate is closed and every processor has passed a barrier. No lock but the gate's. */
+/*
+ * Waits until no slow work is under way; the gate is closed and every processor has passed a barrier. No lock but the
+ * gate's.
+ */
 void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct hak_heap *mine);
 
 /* Lets go of the list lock and lets work go on. */
@@ -49,7 +55,7 @@ void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *m
 /* Gives back what idle heaps keep: their stacks, empty slabs and what is pending there. */
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps);
 
-/* ------------------------------------------------------------------------------------------------- slow paths ---- */
+/* ------------------------------------------------------------------------------------------------ slow paths ---- */
 
 /* A block of the class, whose stack is empty; the stack is refilled. NULL: no memory. */
 void *hak_i_heap_alloc(struct hak_heap *heap, unsigned class_index);
@@ -75,7 +81,10 @@ void hak_i_heap_purge(struct hak_heap *heap);
 /* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 
-/* A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Changes nothing. */
+/*
+ * A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Changes
+ * nothing.
+ */
 void *hak_i_heap_find_double(const struct hak_heap *heap);
 
 /* The same for what is pending at idle heaps. */
@@ -84,7 +93,7 @@ void *hak_i_heaps_find_double_pending(struct hak_heaps *heaps);
 /* The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2; 0 when all hold. For a heap at rest. */
 int hak_i_heap_audit(const struct hak_heap *heap);
 
-/* ------------------------------------------------------------------------------------------------------ inline ---- */
+/* ---------------------------------------------------------------------------------------------------- inline ---- */
 
 HAK_INLINE unsigned hak_i_heap_class_of_id(uint32_t id)
 {

@@ -11,8 +11,8 @@ static bool window_is_sound(const struct hak_heap *heap, unsigned class_index)
 {
     const struct hak_stack *stack = &heap->stacks[class_index];
     const struct hak_bin *bin = &heap->hot.bins[class_index];
-    return stack->array + HAK_STACK_SENTINELS <= stack->first && stack->first <= bin->top &&
-           bin->top <= bin->full && bin->full <= stack->array + HAK_STACK_SENTINELS + stack->slots &&
+    return stack->array + HAK_STACK_SENTINELS <= stack->first && stack->first <= bin->top && bin->top <= bin->full &&
+           bin->full <= stack->array + HAK_STACK_SENTINELS + stack->slots &&
            bin->full <= stack->first + stack->capacity;
 }
 

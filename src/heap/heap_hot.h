@@ -22,8 +22,9 @@ HAK_INLINE void *hak_i_heap_pop(struct hak_bin *bin)
 }
 
 /*
- * Pushes a block of this heap. False, with nothing changed, when the address is not the start of a block of this heap, or
- * is one of the two blocks freed last, or the stack is full. `scaled_class` as in the ID, if the block is this heap's.
+ * Pushes a block of this heap. False, with nothing changed, when the address is not the start of a block of this heap,
+ * or is one of the two blocks freed last, or the stack is full. `scaled_class` as in the ID, if the block is this
+ * heap's.
  */
 HAK_INLINE bool hak_i_heap_push(struct hak_heap_hot *heap, void *block, size_t scaled_class)
 {

@@ -8,15 +8,15 @@
 
 HAK_EXTERN_C_BEGIN
 
-/* ---------------------------------------------------------------------------------------------- heap.c: slabs ---- */
+/* --------------------------------------------------------------------------------------------- heap.c: slabs ---- */
 
 /* Waits until no thread forks. */
 HAK_COLD void hak_i_heap_wait_at_gate(struct hak_heap *heap);
 
 /*
- * Slow work begins: not while a thread forks. That thread closes the gate, asks for a barrier on all processors, and waits
- * until no heap is busy; the barrier is the processor's half of the fence here, which therefore costs nothing. Work on
- * another heap in the middle of this (hand-over, tending) is covered by this heap's mark.
+ * Slow work begins: not while a thread forks. That thread closes the gate, asks for a barrier on all processors, and
+ * waits until no heap is busy; the barrier is the processor's half of the fence here, which therefore costs nothing.
+ * Work on another heap in the middle of this (hand-over, tending) is covered by this heap's mark.
  */
 HAK_INLINE void hak_i_heap_enter(struct hak_heap *heap)
 {
@@ -64,7 +64,7 @@ void hak_i_heap_release_empties(struct hak_heap *heap);
 void hak_i_heap_adopt(struct hak_heap *heap, struct hak_slab *slab);
 void hak_i_heap_unlist(struct hak_heap *heap, struct hak_slab *slab);
 
-/* --------------------------------------------------------------------------------------------- stack.c: stacks ---- */
+/* ------------------------------------------------------------------------------------------- stack.c: stacks ---- */
 
 void hak_i_stacks_init(struct hak_heap *heap);
 unsigned hak_i_stack_count(const struct hak_heap *heap, unsigned class_index);
@@ -89,7 +89,7 @@ void hak_i_stacks_abandon(struct hak_heap *heap);
 /* Now and then, looks at one class and takes back what it does not use. */
 void hak_i_stacks_tick(struct hak_heap *heap);
 
-/* ---------------------------------------------------------------------------------- combine.c: remote frees ---- */
+/* ----------------------------------------------------------------------------------- combine.c: remote frees ---- */
 
 void hak_i_combine_publish_all(struct hak_heap *heap);
 

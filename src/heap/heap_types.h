@@ -21,7 +21,8 @@ struct hak_bin {
 
 #define HAK_BIN_BYTES 32
 HAK_STATIC_ASSERT(sizeof(struct hak_bin) == HAK_BIN_BYTES, "a bin is half a cache line");
-HAK_STATIC_ASSERT(HAK_CLASS_COUNT * HAK_BIN_BYTES <= 1 << HAK_ID_HEAP_SHIFT, "a scaled class fits below the heap number");
+HAK_STATIC_ASSERT((HAK_CLASS_COUNT * HAK_BIN_BYTES) <= 1 << HAK_ID_HEAP_SHIFT,
+                  "a scaled class fits below the heap number");
 
 #define HAK_CLASSES_SCALED (HAK_CLASS_COUNT * HAK_BIN_BYTES)
 
@@ -65,9 +66,9 @@ struct hak_stack {
 #define HAK_COMBINE_ENTRIES 64
 
 struct hak_combine_entry {
-    uintptr_t key; /* address of the slab plus number of the word; 0 when unused */
-    uint64_t bits; /* atomic (relaxed) because statistics look */
-    uint32_t left; /* blocks until it is published */
+    uintptr_t key;        /* address of the slab plus number of the word; 0 when unused */
+    uint64_t bits;        /* atomic (relaxed) because statistics look */
+    uint32_t left;        /* blocks until it is published */
     uint32_t class_index; /* atomic (relaxed), too */
 };
 
@@ -100,7 +101,8 @@ struct hak_heap_counts {
 
 /*
  * A thread's heap: immortal, held by one thread at a time or idle.
- *   H1  granted_bytes is the sum over the classes of capacity * block_bytes; at most the bound of stack.c plus a block per pool class
+ *   H1  granted_bytes is the sum over the classes of capacity * block_bytes, at most the bound of stack.c plus one
+ *       block per pool class
  *   H2  every slab whose owner is this inbox and which has room is on the `rooms` list of its class
  *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
  */
@@ -133,11 +135,11 @@ struct hak_heap {
 struct hak_heaps {
     struct hak_lock lock; /* guards the lists and `held` */
     struct hak_slabs *slabs;
-    struct hak_lock gate;  /* held by a thread that forks, from before the work stops until it may go on */
-    bool gate_closed;      /* atomic: no slow work may begin */
-    uint32_t heapless;     /* atomic: threads that publish without a heap at this moment */
-    bool check_full; /* heaps have no units and no stacks: every call is looked at */
-    struct hak_heap *all;        /* atomic: readers walk next_heap without the lock */
+    struct hak_lock gate; /* held by a thread that forks, from before the work stops until it may go on */
+    bool gate_closed;     /* atomic: no slow work may begin */
+    uint32_t heapless;    /* atomic: threads that publish without a heap at this moment */
+    bool check_full;      /* heaps have no units and no stacks: every call is looked at */
+    struct hak_heap *all; /* atomic: readers walk next_heap without the lock */
     struct hak_heap *idle_newest;
     struct hak_heap *idle_oldest;
     uint32_t heap_count; /* atomic for readers */

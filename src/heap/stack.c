@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The stacks: how large each may be, and what happens when one is full. Capacity follows use: it doubles when refills and
-// flushes alternate, for then the class swings by more than its stack holds; it is taken back from classes that stand still
-// or only free.
+// The stacks: how large each may be, and what happens when one is full. Capacity follows use: it doubles when refills
+// and flushes alternate, for then the class swings by more than its stack holds; it is taken back from classes that
+// stand still or only free.
 #include <string.h>
 
 #include "base/option.h"
@@ -14,8 +14,8 @@
 #define FLUSHES_IN_A_ROW 4
 
 /*
- * What the stacks of a heap may hold, in bytes of capacity: an eighth of its slabs, between these. With 1 MiB as the least,
- * pool_tls (8 to 52 KiB) resized its stacks all the time: 54 to 67 ns of processor time against 26 to 37.
+ * What the stacks of a heap may hold, in bytes of capacity: an eighth of its slabs, between these. With 1 MiB as the
+ * least, pool_tls (8 to 52 KiB) resized its stacks all the time: 54 to 67 ns of processor time against 26 to 37.
  */
 #define GRANT_BYTES_MIN (2 * HAK_MIB)
 #define GRANT_BYTES_MAX (8 * HAK_MIB)
@@ -85,7 +85,7 @@ void hak_i_stacks_init(struct hak_heap *heap)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------- flushing ---- */
+/* -------------------------------------------------------------------------------------------------- flushing ---- */
 
 static void note_freed_twice(struct hak_heap *heap, unsigned class_index, void *block)
 {
@@ -185,7 +185,7 @@ void hak_i_stacks_abandon(struct hak_heap *heap)
     }
 }
 
-/* ---------------------------------------------------------------------------------------------------- capacity ---- */
+/* -------------------------------------------------------------------------------------------------- capacity ---- */
 
 /* Arrays are twice the capacity, so that the window is moved back once in a capacity's worth of frees at most. */
 static size_t array_bytes(uint32_t slots)
@@ -204,7 +204,8 @@ static bool move_to_array_for(struct hak_heap *heap, unsigned class_index, uint3
     struct hak_meta *meta = heap->heaps->slabs->arena->meta;
     bool fits_inline = capacity <= HAK_INLINE_SLOTS;
     uint32_t slots = fits_inline ? HAK_INLINE_SLOTS : 2 * capacity - HAK_STACK_SENTINELS;
-    void **array = fits_inline ? heap->inline_slots[class_index] : (void **)hak_i_meta_acquire(meta, array_bytes(slots));
+    void **array =
+        fits_inline ? heap->inline_slots[class_index] : (void **)hak_i_meta_acquire(meta, array_bytes(slots));
     if (array == NULL)
         return false;
     void **old_array = is_inline(heap, class_index) ? NULL : stack->array;

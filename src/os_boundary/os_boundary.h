@@ -37,8 +37,8 @@ bool hak_i_os_is_privileged(void);
 uint64_t hak_i_os_now_ms(void);
 
 /*
- * A memory barrier on every processor that runs a thread of this process: what each did before is visible here after, and
- * what was done here before is visible there after. False: the system cannot.
+ * A memory barrier on every processor that runs a thread of this process: what each did before is visible here after,
+ * and what was done here before is visible there after. False: the system cannot.
  */
 bool hak_i_os_fence_threads(void);
 
@@ -64,8 +64,8 @@ bool hak_i_os_purge(void *address, size_t bytes);
 void hak_i_os_release(void *address, size_t bytes);
 
 /*
- * Moves the pages at `from` to `to`, both committed; `from` stays committed and reads as 0. HAK_OS_NO_MEMORY: nothing moved,
- * the content of `to` is undefined. HAK_OS_TAKEN: nothing moved, and `to` must not be used any more.
+ * Moves the pages at `from` to `to`, both committed; `from` stays committed and reads as 0. HAK_OS_NO_MEMORY: nothing
+ * moved, the content of `to` is undefined. HAK_OS_TAKEN: nothing moved, and `to` must not be used any more.
  */
 enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes);
 

@@ -7,6 +7,7 @@
 #define EIGHT_TIMES(row) FOUR_TIMES(row), FOUR_TIMES(row)
 #define SIXTEEN_TIMES(row) EIGHT_TIMES(row), EIGHT_TIMES(row)
 
+// clang-format off
 /* Five steps that tiny serves, then a doubling in each row. */
 const uint16_t hak_i_pool_scaled_classes[(HAK_POOL_TABLE_BYTES_MAX >> HAK_POOL_STEP_SHIFT) + 1] = {
     0, 0, 0, 0, 0,
@@ -16,3 +17,4 @@ const uint16_t hak_i_pool_scaled_classes[(HAK_POOL_TABLE_BYTES_MAX >> HAK_POOL_S
     EIGHT_TIMES(12), EIGHT_TIMES(13), EIGHT_TIMES(14), EIGHT_TIMES(15),
     SIXTEEN_TIMES(16), SIXTEEN_TIMES(17), SIXTEEN_TIMES(18), SIXTEEN_TIMES(19),
 };
+// clang-format on

@@ -18,7 +18,7 @@
 #define HAK_POOL_ROW(size, slab_size, prewarm)                                                                         \
     HAK_CLASS_ROW(size, slab_size, HAK_POOL_FIRST_SLOTS(size), HAK_POOL_MOST_SLOTS(size), prewarm)
 
-#define HAK_POOL_KIB(size, slab_kib, prewarm) HAK_POOL_ROW((size) * 1024, (slab_kib) * 1024, prewarm)
+#define HAK_POOL_KIB(size, slab_kib, prewarm) HAK_POOL_ROW((size)*1024, (slab_kib)*1024, prewarm)
 
 // clang-format off
 #define HAK_POOL_CLASSES                                                                                               \

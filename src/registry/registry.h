@@ -30,7 +30,7 @@ struct hak_registry {
     void **records; /* atomic entries */
     bool reserved;  /* the whole range is ours; else pieces of it are mapped where nothing else is */
     uint64_t reserved_bytes;
-    uint64_t committed_bytes;                     /* of the tables; atomic */
+    uint64_t committed_bytes;                   /* of the tables; atomic */
     uint64_t covered[HAK_REGISTRY_PIECES / 64]; /* a bit per writable piece of both tables; atomic */
 };
 

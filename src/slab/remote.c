@@ -59,7 +59,10 @@ bool hak_i_inbox_make_idle(struct hak_inbox *inbox)
 
 uint64_t hak_i_slab_pending_words(struct hak_slab *slab)
 {
-    /* acq_rel: acquire pairs with the freers' summary; release so that a freer that finds 0 comes after next_pending was read */
+    /*
+     * acq_rel: acquire pairs with the freers' summary; release so that a freer that finds 0 comes after next_pending
+     * was read
+     */
     return hak_exchange_acq_rel(&slab->summary, 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Slabs: spans cut into blocks of one class. Which blocks are free is known by bitmaps in the slab's record, outside the
-// heap memory; a freed block is never written.
+// Slabs: spans cut into blocks of one class. Which blocks are free is known by bitmaps in the slab's record, outside
+// the heap memory; a freed block is never written.
 #ifndef HAK_SLAB_H
 #define HAK_SLAB_H
 
@@ -36,11 +36,11 @@ void *hak_i_slab_take_clean(struct hak_slab *slab);
 /* Makes blocks free here. Bits that were free already or never used are left out of it and returned. */
 uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits);
 
-/* ------------------------------------------------------------------------------- blocks freed by other threads ---- */
+/* ----------------------------------------------------------------------------- blocks freed by other threads ---- */
 
 /* What a freer's bits met. */
 struct hak_publication {
-    uint64_t freed_twice;    /* bits that another freer had published and nobody collected */
+    uint64_t freed_twice;   /* bits that another freer had published and nobody collected */
     struct hak_inbox *idle; /* not NULL: much is pending there and no thread holds it */
 };
 
@@ -66,7 +66,7 @@ void *hak_i_slab_find_double(const struct hak_slab *slab);
 /* The number of a broken invariant of S1, S2, S3, S5, S6; 0 when they hold. For a slab at rest. */
 int hak_i_slab_audit(const struct hak_slabs *slabs, const struct hak_slab *slab);
 
-/* ------------------------------------------------------------------------------------------------------ inline ---- */
+/* ---------------------------------------------------------------------------------------------------- inline ---- */
 
 HAK_INLINE const struct hak_class *hak_i_slab_class(const struct hak_slab *slab)
 {

@@ -40,7 +40,7 @@ extern const struct hak_class hak_i_slab_classes[HAK_CLASS_COUNT];
 
 /* Slabs with uncollected blocks, and a mark for an inbox whose heap no thread holds. */
 struct hak_inbox {
-    uintptr_t head; /* atomic: a slab's address, or 0, plus HAK_INBOX_IDLE */
+    uintptr_t head;    /* atomic: a slab's address, or 0, plus HAK_INBOX_IDLE */
     size_t idle_bytes; /* atomic: of the slabs pushed since it became idle */
 };
 
@@ -65,15 +65,15 @@ enum hak_slab_state {
  *   S5  listed  <=>  the slab is on its heap's list of slabs with room, which is so  <=>  it has room
  */
 struct hak_slab {
-    uintptr_t start; /* atomic where other threads look: statistics */
+    uintptr_t start;       /* atomic where other threads look: statistics */
     struct hak_slab *next; /* on the owner's list, or among unused records */
     struct hak_slab *previous;
     size_t span_bytes;   /* atomic for statistics */
     uint16_t carved;     /* blocks below were handed out at least once; atomic for statistics */
     uint16_t free_count; /* atomic for statistics */
     uint8_t class_index; /* atomic for statistics */
-    uint8_t state; /* enum hak_slab_state; atomic for statistics */
-    bool clean;    /* what is not carved reads as 0 */
+    uint8_t state;       /* enum hak_slab_state; atomic for statistics */
+    bool clean;          /* what is not carved reads as 0 */
     bool listed;
     bool retained; /* empty, and counted by hak_i_arena_retain() */
     uint64_t local[HAK_SLAB_WORDS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Tiny's rows of the class table: steps of 16 bytes to 256, then four per doubling to 1 KiB. A slab holds 1,024 blocks at
-// most, so the smallest classes have smaller slabs.
+// Tiny's rows of the class table: steps of 16 bytes to 256, then four per doubling to 1 KiB. A slab holds 1,024 blocks
+// at most, so the smallest classes have smaller slabs.
 #ifndef HAK_TINY_CLASSES_H
 #define HAK_TINY_CLASSES_H
 
