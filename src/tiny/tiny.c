@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tiny/tiny.h"
 
-#define SCALED(class_index) ((class_index) * 32)
+#define SCALED(class_index) ((class_index)*32)
 #define FOUR_TIMES(class_index) SCALED(class_index), SCALED(class_index), SCALED(class_index), SCALED(class_index)
 #define EIGHT_TIMES(class_index) FOUR_TIMES(class_index), FOUR_TIMES(class_index)
 
