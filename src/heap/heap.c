@@ -235,8 +235,7 @@ static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, voi
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     unsigned taken = 0;
-    while (taken < count && stack->rooms != NULL) {
-        struct hak_slab *slab = stack->rooms;
+    for (struct hak_slab *slab = stack->rooms; slab != NULL && taken < count; slab = stack->rooms) {
         before_taking(heap, stack, slab);
         taken += hak_i_slab_take(slab, count - taken, blocks + taken);
         if (!hak_i_slab_has_room(slab))
