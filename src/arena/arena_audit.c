@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "arena/arena_private.h"
-#include "base/atomic.h"
-
-static bool is_taken(const struct hak_arena *arena, size_t unit)
-{
-    return (hak_load_relaxed(&arena->taken[unit / 64]) >> unit % 64 & 1) != 0;
-}
 
 static bool reads_as_zero(const struct hak_arena *arena, size_t unit)
 {
@@ -32,7 +26,7 @@ static void add_unit(struct census *census, const struct hak_arena *arena, size_
     bool is_dirty = hak_i_runs_has(&arena->dirty, unit);
     census->free_units += is_free;
     census->dirty_units += is_dirty;
-    census->held_units += !is_reserved && !is_free && !is_taken(arena, unit);
+    census->held_units += hak_i_arena_holds(arena, unit);
     census->overlap |= (is_free && is_reserved) || (is_dirty && !is_free);
     census->written |= is_free && !is_reserved && !is_dirty && !reads_as_zero(arena, unit);
 }

@@ -189,8 +189,9 @@ static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_s
 /* What was found while working for an idle heap is told by the heap that worked. */
 static void inherit_findings(struct hak_heap *heap, struct hak_heap *from)
 {
-    for (unsigned i = 0; i < from->finding_count && heap->finding_count < HAK_HEAP_FINDINGS; i++)
-        heap->findings[heap->finding_count++] = from->findings[i];
+    for (unsigned i = 0; i < from->finding_count; i++)
+        hak_i_heap_note(heap, from->findings[i].block, from->findings[i].class_index,
+                        from->findings[i].never_allocated);
     from->finding_count = 0;
 }
 
@@ -199,12 +200,10 @@ static bool take_empty(struct hak_heap *heap, struct hak_heap *from)
 {
     if (from->empty_count == 0)
         return false;
-    struct hak_slab *slab = from->empties[from->empty_count - 1];
-    hak_store_relaxed(&from->empty_count, from->empty_count - 1);
+    struct hak_slab *slab = hak_i_heap_pop_empty(from);
     from->slab_bytes -= slab->span_bytes;
     heap->slab_bytes += slab->span_bytes;
-    heap->empties[heap->empty_count] = slab;
-    hak_store_relaxed(&heap->empty_count, heap->empty_count + 1);
+    hak_i_heap_push_empty(heap, slab);
     hak_count(&heap->counts.handovers, 1);
     return true;
 }

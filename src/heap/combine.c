@@ -58,9 +58,9 @@ static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsign
                              uint64_t bits)
 {
     size_t block_bytes = hak_i_slab_classes[class_index].block_bytes;
-    for (; bits != 0 && heap->finding_count < HAK_HEAP_FINDINGS; bits &= bits - 1) {
+    for (; bits != 0; bits &= bits - 1) {
         uintptr_t block = slab_start + (word * 64 + hak_bits_lowest(bits)) * block_bytes;
-        heap->findings[heap->finding_count++] = (struct hak_finding){(void *)block, class_index, false};
+        hak_i_heap_note(heap, (void *)block, class_index, false);
     }
 }
 

@@ -60,6 +60,18 @@ static void retire_slab(struct hak_heap *heap, struct hak_slab *slab)
     release_span(heap, slab);
 }
 
+void hak_i_heap_push_empty(struct hak_heap *heap, struct hak_slab *slab)
+{
+    heap->empties[heap->empty_count] = slab;
+    hak_store_relaxed(&heap->empty_count, heap->empty_count + 1);
+}
+
+struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap)
+{
+    hak_store_relaxed(&heap->empty_count, heap->empty_count - 1);
+    return heap->empties[heap->empty_count];
+}
+
 static bool keep_as_empty(struct hak_heap *heap, struct hak_slab *slab)
 {
     struct hak_arena *arena = heap->heaps->slabs->arena;
@@ -69,8 +81,7 @@ static bool keep_as_empty(struct hak_heap *heap, struct hak_slab *slab)
     hak_i_heap_unlist(heap, slab);
     hak_i_slab_unbind(heap->heaps->slabs, slab);
     slab->retained = true;
-    heap->empties[heap->empty_count] = slab;
-    hak_store_relaxed(&heap->empty_count, heap->empty_count + 1);
+    hak_i_heap_push_empty(heap, slab);
     return true;
 }
 
@@ -100,10 +111,8 @@ void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab)
 
 void hak_i_heap_release_empties(struct hak_heap *heap)
 {
-    while (heap->empty_count != 0) {
-        hak_store_relaxed(&heap->empty_count, heap->empty_count - 1);
-        release_span(heap, heap->empties[heap->empty_count]);
-    }
+    while (heap->empty_count != 0)
+        release_span(heap, hak_i_heap_pop_empty(heap));
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         struct hak_slab *kept = heap->stacks[i].kept;
         heap->stacks[i].kept = NULL;
@@ -114,12 +123,17 @@ void hak_i_heap_release_empties(struct hak_heap *heap)
 
 /* ---------------------------------------------------------------------------------------------------- giving ---- */
 
-static void note_finding(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits)
+void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, bool never_allocated)
 {
-    for (; bits != 0 && heap->finding_count < HAK_HEAP_FINDINGS; bits &= bits - 1) {
+    if (heap->finding_count < HAK_HEAP_FINDINGS)
+        heap->findings[heap->finding_count++] = (struct hak_finding){block, class_index, never_allocated};
+}
+
+static void note_wrong_bits(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits)
+{
+    for (; bits != 0; bits &= bits - 1) {
         unsigned index = word * 64 + hak_bits_lowest(bits);
-        heap->findings[heap->finding_count++] =
-            (struct hak_finding){hak_i_slab_block(slab, index), slab->class_index, index >= slab->carved};
+        hak_i_heap_note(heap, hak_i_slab_block(slab, index), slab->class_index, index >= slab->carved);
     }
 }
 
@@ -127,7 +141,7 @@ void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word
 {
     uint64_t wrong = hak_i_slab_give(slab, word, bits);
     if (HAK_UNLIKELY(wrong != 0))
-        note_finding(heap, slab, word, wrong);
+        note_wrong_bits(heap, slab, word, wrong);
     if (!slab->listed && hak_i_slab_has_room(slab))
         list(heap, slab);
 }
@@ -198,8 +212,7 @@ bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index)
 {
     if (heap->empty_count == 0 || hak_i_slab_classes[class_index].slab_bytes != HAK_EMPTY_BYTES)
         return false;
-    hak_store_relaxed(&heap->empty_count, heap->empty_count - 1);
-    struct hak_slab *slab = heap->empties[heap->empty_count];
+    struct hak_slab *slab = hak_i_heap_pop_empty(heap);
     forget_retained(heap, slab);
     bind_slab(heap, slab, class_index);
     return true;

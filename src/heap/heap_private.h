@@ -41,6 +41,9 @@ HAK_INLINE struct hak_slab *hak_i_heap_slab_at(const struct hak_heaps *heaps, ui
     return (struct hak_slab *)hak_i_registry_record(registry, hak_i_registry_unit(registry, address));
 }
 
+/* Keeps what was found for the front, as far as there is room. */
+void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, bool never_allocated);
+
 /* Gives blocks that are free to their slab, which is listed then. */
 void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits);
 
@@ -53,6 +56,10 @@ void hak_i_heap_drain_all(struct hak_heap *heap);
 
 /* Publishes the combining buffer, flushes the stacks, collects what is pending. */
 void hak_i_heap_settle(struct hak_heap *heap);
+
+/* The empty slabs that the heap keeps for any class; there is room, or there is one. */
+void hak_i_heap_push_empty(struct hak_heap *heap, struct hak_slab *slab);
+struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap);
 
 /* Makes an empty slab that the heap keeps one of the class; false: there is none that fits. */
 bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index);

@@ -87,12 +87,6 @@ void hak_i_stacks_init(struct hak_heap *heap)
 
 /* -------------------------------------------------------------------------------------------------- flushing ---- */
 
-static void note_freed_twice(struct hak_heap *heap, unsigned class_index, void *block)
-{
-    if (heap->finding_count < HAK_HEAP_FINDINGS)
-        heap->findings[heap->finding_count++] = (struct hak_finding){block, class_index, false};
-}
-
 /* Blocks of one class on their way back, gathered while they fall into one word of one slab's bitmap. */
 struct gathered {
     struct hak_heap *heap;
@@ -129,11 +123,11 @@ static void gather_block(struct gathered *gathered, unsigned class_index, void *
     if (slab != gathered->slab || index / 64 != gathered->word)
         give_gathered(gathered);
     if (HAK_UNLIKELY(hak_i_registry_id(gathered->registry, unit) != gathered->id)) {
-        note_freed_twice(gathered->heap, class_index, block); /* its slab is gone */
+        hak_i_heap_note(gathered->heap, block, class_index, false); /* its slab is gone */
         return;
     }
     if (HAK_UNLIKELY((gathered->bits & bit) != 0))
-        note_freed_twice(gathered->heap, class_index, block);
+        hak_i_heap_note(gathered->heap, block, class_index, false);
     gathered->slab = slab;
     gathered->word = index / 64;
     gathered->bits |= bit;
