@@ -26,13 +26,18 @@ static struct hak_large *new_record(struct hak_arena *arena)
     return large != NULL ? large : (struct hak_large *)hak_i_meta_carve(arena->meta, sizeof *large);
 }
 
-static void account(struct hak_arena *arena, const struct hak_large *large, bool added)
+static void account_locked(struct hak_arena *arena, const struct hak_large *large, bool added)
 {
-    hak_i_base_lock(&arena->lock);
     size_t sign = added ? 1 : SIZE_MAX;
     arena->large_units += sign * large->units;
     arena->large_asked_units += sign * large->asked_units;
     arena->large_blocks += sign;
+}
+
+static void account(struct hak_arena *arena, const struct hak_large *large, bool added)
+{
+    hak_i_base_lock(&arena->lock);
+    account_locked(arena, large, added);
     hak_i_base_unlock(&arena->lock);
 }
 
@@ -132,8 +137,8 @@ struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit)
 
 void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
 {
-    account(arena, large, false);
     hak_i_base_lock(&arena->lock);
+    account_locked(arena, large, false);
     bool cached = hak_i_big_cache_put(&arena->cache, large);
     if (!cached) {
         hak_i_arena_put_locked(arena, large->first_unit, large->units, hak_i_arena_large_written(arena, large));
@@ -201,8 +206,8 @@ static void release_moved(struct hak_arena *arena, struct hak_large *old)
     size_t moved_units = used_units(arena, old);
     size_t slack_units = old->units - moved_units;
     size_t written = hak_i_arena_large_written(arena, old);
-    account(arena, old, false);
     hak_i_base_lock(&arena->lock);
+    account_locked(arena, old, false);
     hak_i_arena_put_locked(arena, first, moved_units, 0);
     hak_i_arena_large_retire_locked(arena, old);
     hak_i_base_unlock(&arena->lock);
