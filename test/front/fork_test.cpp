@@ -63,18 +63,23 @@ void live_as_child(Board &board, uint64_t seed)
     hak_purge(nullptr);
 }
 
-/** Threads that work on a board while this lives. */
+/** Threads that work on a board while this lives; all have started when it is made, so that a fork meets no lock of a
+    sanitizer's that starting threads hold. */
 class BusyThreads {
 public:
     BusyThreads(Board &board, size_t count, uint64_t seed)
     {
         for (size_t i = 0; i < count; i++) {
             threads_.emplace_back([this, &board, own = seed + i] {
+                started_++;
                 Random random(own);
                 while (!stop_.load(std::memory_order_relaxed)) {
                     board.work(random, 100, LARGEST);
                 }
             });
+        }
+        while (started_ < count) {
+            std::this_thread::yield();
         }
     }
     ~BusyThreads()
@@ -86,6 +91,7 @@ public:
     }
 
 private:
+    std::atomic<size_t> started_{0};
     std::atomic<bool> stop_{false};
     std::vector<std::thread> threads_;
 };
