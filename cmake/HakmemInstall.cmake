@@ -6,11 +6,10 @@ include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/hakmem")
 set(config_file "${CMAKE_CURRENT_BINARY_DIR}/hakmemConfig.cmake")
 set(version_file "${CMAKE_CURRENT_BINARY_DIR}/hakmemConfigVersion.cmake")
-set(pc_file "${CMAKE_CURRENT_BINARY_DIR}/hakmem.pc")
 
 foreach(flavour IN ITEMS static shared)
     install(
-        TARGETS hakmem_${flavour}
+        TARGETS hakmem_${flavour} hakmem_malloc_${flavour}
         EXPORT hakmemTargets-${flavour}
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime NAMELINK_COMPONENT Development
@@ -38,8 +37,8 @@ configure_package_config_file(
 write_basic_package_version_file("${version_file}" COMPATIBILITY SameMinorVersion)
 install(FILES "${config_file}" "${version_file}" DESTINATION "${package_dir}" COMPONENT Development)
 
-# With a relative library directory hakmem.pc finds the prefix from where it lies itself; an absolute one is meant as it
-# is.
+# With a relative library directory the .pc files find the prefix from where they lie themselves; an absolute one is meant
+# as it is.
 if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
     set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
 else()
@@ -48,8 +47,11 @@ else()
 endif()
 cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
-configure_file("${PROJECT_SOURCE_DIR}/cmake/hakmem.pc.in" "${pc_file}" @ONLY)
-install(FILES "${pc_file}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT Development)
+foreach(name IN ITEMS hakmem hakmem-malloc)
+    set(pc_file "${CMAKE_CURRENT_BINARY_DIR}/${name}.pc")
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in" "${pc_file}" @ONLY)
+    install(FILES "${pc_file}" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT Development)
+endforeach()
 
 foreach(component IN ITEMS Runtime Development)
     install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT ${component})

@@ -28,6 +28,7 @@
     X(reserved_bytes,         "bytes", "address space set aside, committed or not")                                    \
     X(large_bytes,            "bytes", "the part of live that is blocks larger than the pool's largest class")         \
     X(live_blocks,            "count", "blocks the program holds")                                                     \
+    X(large_blocks,           "count", "the part of live_blocks that is counted in large_bytes")                       \
     X(slabs,                  "count", "slabs in use")                                                                 \
     X(heaps,                  "count", "thread heaps made so far")                                                     \
     X(idle_heaps,             "count", "thread heaps that no thread holds now")                                        \

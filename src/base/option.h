@@ -22,7 +22,10 @@ enum hak_option_choice {
     HAK_PREWARM_OFF = 0,
     HAK_PREWARM_FIXED = 1,
     HAK_CHECK_FAST = 0,
-    HAK_CHECK_FULL = 1
+    HAK_CHECK_FULL = 1,
+    HAK_FOREIGN_ABORT = 0,
+    HAK_FOREIGN_REPORT = 1,
+    HAK_FOREIGN_IGNORE = 2
 };
 
 /* Reads HAKMEM_ names from `environment` (NULL: none). A bad one is named in a line on standard error and ignored. */

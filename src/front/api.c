@@ -36,6 +36,9 @@ void hak_free(void *block)
         hak_i_front_free_slow(block);
 }
 
+extern __typeof__(hak_i_front_alloc) hak_i_front_alloc HAK_ALIAS_OF(hak_alloc);
+extern __typeof__(hak_i_front_free) hak_i_front_free HAK_ALIAS_OF(hak_free);
+
 void hak_free_sized(void *block, size_t size)
 {
     struct hak_heap_hot *heap = hak_i_self;

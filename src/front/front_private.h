@@ -92,7 +92,11 @@ HAK_COLD void hak_i_front_misplaced(const void *address, const struct hak_look *
 /* Reports what the heap found in the middle of its work. */
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
 
-/* ----------------------------------------------------------------------------------------------- slow halves ---- */
+/* ------------------------------------------------------------------------------------- fast and slow halves ---- */
+
+/* hak_alloc() and hak_free() of this library, whichever library of the process the public names belong to. */
+void *hak_i_front_alloc(size_t size);
+void hak_i_front_free(void *block);
 
 HAK_NOINLINE void *hak_i_front_alloc_slow(size_t size);
 HAK_NOINLINE void *hak_i_front_zalloc_slow(size_t size);

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "base/atomic.h"
+#include "base/option.h"
 #include "front/front_private.h"
+#include "os_boundary/os_boundary.h"
 
 static hak_error_handler *error_handler;
 static void *error_handler_arg;
@@ -73,7 +75,10 @@ void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const str
     hak_error_handler *handler = hak_load_acquire(&error_handler);
     if (handler == NULL) {
         hak_i_base_line_write(&line);
-        abort();
+        if (kind != HAK_ERROR_FOREIGN_POINTER ||
+            hak_load_relaxed(&hak_i_base_options.foreign_free) == HAK_FOREIGN_ABORT)
+            abort();
+        return;
     }
     line.text[line.length < sizeof line.text ? line.length : sizeof line.text - 1] = '\0';
     struct hak_error error = {.size = sizeof error,
@@ -86,6 +91,13 @@ void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const str
     handler(&error, hak_load_relaxed(&error_handler_arg));
 }
 
+/* Of nobody's pointers, those that are let pass without a word. */
+static bool is_ignored(const void *address)
+{
+    (void)hak_i_front_start(); /* which reads the options */
+    return hak_load_relaxed(&hak_i_base_options.foreign_free) == HAK_FOREIGN_IGNORE || hak_i_os_is_loaders(address);
+}
+
 void hak_i_front_misplaced(const void *address, const struct hak_look *look, const char *function)
 {
     static const enum hak_error_kind kinds[] = {
@@ -94,7 +106,8 @@ void hak_i_front_misplaced(const void *address, const struct hak_look *look, con
         [HAK_PLACE_FREED] = HAK_ERROR_DOUBLE_FREE,
         [HAK_PLACE_INTERIOR] = HAK_ERROR_INTERIOR_POINTER,
     };
-    hak_i_front_misuse(kinds[look->place], address, look, function);
+    if (look->place != HAK_PLACE_FOREIGN || !is_ignored(address))
+        hak_i_front_misuse(kinds[look->place], address, look, function);
 }
 
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function)

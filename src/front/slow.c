@@ -78,7 +78,7 @@ void *hak_i_front_zalloc_slow(size_t size)
     if (block != NULL)
         return block;
     clean = false;
-    block = is_class_size(size) ? hak_alloc(size) : alloc_large(size, 1, &clean);
+    block = is_class_size(size) ? hak_i_front_alloc(size) : alloc_large(size, 1, &clean);
     return block == NULL || clean ? block : memset(block, 0, size);
 }
 
@@ -89,7 +89,7 @@ static void *alloc_aligned(size_t alignment, size_t size)
         return no_memory();
     if (alignment > CLASS_ALIGNMENT_MAX)
         return alloc_large(size, alignment, &clean);
-    return hak_alloc(hak_i_front_aligned_size(alignment, size));
+    return hak_i_front_alloc(hak_i_front_aligned_size(alignment, size));
 }
 
 void *hak_aligned_alloc(size_t alignment, size_t size)
@@ -116,7 +116,7 @@ int hak_posix_memalign(void **out, size_t alignment, size_t size)
 char *hak_strndup(const char *text, size_t length)
 {
     size_t copied = strnlen(text, length);
-    char *copy = (char *)hak_alloc(copied + 1);
+    char *copy = (char *)hak_i_front_alloc(copied + 1);
     if (copy == NULL)
         return NULL;
     memcpy(copy, text, copied);
@@ -280,7 +280,7 @@ static void *move_block(void *block, size_t kept_bytes, void *to)
     if (to == NULL)
         return no_memory();
     memcpy(to, block, kept_bytes);
-    hak_free(block);
+    hak_i_front_free(block);
     return to;
 }
 
@@ -294,14 +294,14 @@ static void *realloc_class_block(void *block, const struct hak_look *look, size_
     if (size_matches(look, size))
         return block;
     bool grows_on = size > look->block_bytes && look->block_bytes >= ROOMY_BYTES_MIN;
-    void *to = grows_on ? hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size) : hak_alloc(size);
+    void *to = grows_on ? hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size) : hak_i_front_alloc(size);
     return move_block(block, smaller(size, look->block_bytes), to);
 }
 
 static void *realloc_large(void *block, const struct hak_look *look, size_t size)
 {
     if (size < ROOMY_BYTES_MIN)
-        return move_block(block, size, hak_alloc(size));
+        return move_block(block, size, hak_i_front_alloc(size));
     if (hak_i_arena_large_resize(&hak_i_process.arena, look->large, size))
         return block;
     void *to = hak_i_arena_large_move(&hak_i_process.arena, look->large, size);
@@ -311,7 +311,7 @@ static void *realloc_large(void *block, const struct hak_look *look, size_t size
 void *hak_realloc(void *block, size_t size)
 {
     if (block == NULL)
-        return hak_alloc(size);
+        return hak_i_front_alloc(size);
     struct hak_look look;
     if (!look_up_live(block, &look, "hak_realloc"))
         return NULL;

@@ -116,7 +116,8 @@ static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
     stats->large_bytes = bytes_of(arena->large_asked_units);
-    stats->live_blocks += arena->large_blocks;
+    stats->large_blocks = arena->large_blocks;
+    stats->live_blocks += stats->large_blocks;
     stats->live_bytes += stats->large_bytes;
     stats->slack_bytes += bytes_of(arena->large_units - arena->large_asked_units);
     stats->clean_bytes = bytes_of(arena->free_units - arena->dirty_units);

@@ -33,6 +33,12 @@ size_t hak_i_os_address_limit_bytes(void);
 /* Whether the process has more rights than who started it, who then must not steer it by the environment. */
 bool hak_i_os_is_privileged(void);
 
+/*
+ * Whether `address` is the loader's: in its image, or beside a record of a library that it loaded. The loader allocates
+ * before it has bound malloc. Only of an address that is nobody's in this process's heaps.
+ */
+bool hak_i_os_is_loaders(const void *address);
+
 /* A clock that only runs forward; cheap and coarse. */
 uint64_t hak_i_os_now_ms(void);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -69,6 +71,44 @@ bool hak_i_os_is_privileged(void)
 {
     return getauxval(AT_SECURE) != 0;
 }
+
+/* ------------------------------------------------------------------------------------------------ the loader ---- */
+
+extern struct r_debug _r_debug __attribute__((weak)); /* glibc's list of what is loaded */
+
+static bool is_in_loaders_image(uintptr_t address)
+{
+    uintptr_t base = getauxval(AT_BASE);
+    if (base == 0 || address < base)
+        return false;
+    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)base;
+    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(base + header->e_phoff);
+    size_t page = hak_i_os_page_bytes(), image_bytes = 0;
+    for (size_t i = 0; i < header->e_phnum; i++) {
+        size_t end = segments[i].p_vaddr + segments[i].p_memsz;
+        if (segments[i].p_type == PT_LOAD && end > image_bytes)
+            image_bytes = end;
+    }
+    return address - base < ((image_bytes + page - 1) & ~(page - 1));
+}
+
+static bool is_beside_a_record(uintptr_t address)
+{
+    if (&_r_debug == NULL)
+        return false;
+    size_t page = hak_i_os_page_bytes();
+    for (const struct link_map *record = _r_debug.r_map; record != NULL; record = record->l_next)
+        if (((uintptr_t)record ^ address) < page)
+            return true;
+    return false;
+}
+
+bool hak_i_os_is_loaders(const void *address)
+{
+    return is_in_loaders_image((uintptr_t)address) || is_beside_a_record((uintptr_t)address);
+}
+
+/* ------------------------------------------------------------------------------------------------------- time ---- */
 
 uint64_t hak_i_os_now_ms(void)
 {

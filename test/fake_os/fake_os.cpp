@@ -444,6 +444,11 @@ bool hak_i_os_is_privileged(void)
     return world.privileged;
 }
 
+bool hak_i_os_is_loaders(const void *)
+{
+    return false; // this world has no loader
+}
+
 bool hak_i_os_fence_threads(void)
 {
     Entry entry;

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <link.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,6 +16,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
+#include <memory>
 #include <thread>
 
 namespace {
@@ -229,4 +233,34 @@ TEST(OsBoundaryDeathTest, ReadsTheAddressLimit)
         _exit(limited && hak_i_os_address_limit_bytes() == size_t{1} << 46 ? 0 : 1);
     };
     EXPECT_EXIT(limit_and_ask(), testing::ExitedWithCode(0), "");
+}
+
+TEST(OsBoundary, KnowsTheLoadersImage)
+{
+    auto *loader = reinterpret_cast<const char *>(getauxval(AT_BASE));
+    ASSERT_NE(loader, nullptr);
+    EXPECT_TRUE(hak_i_os_is_loaders(loader));
+    EXPECT_TRUE(hak_i_os_is_loaders(loader + page));
+    EXPECT_FALSE(hak_i_os_is_loaders(loader - 1));
+    EXPECT_FALSE(hak_i_os_is_loaders(loader + 16 * 1024 * 1024));
+}
+
+#ifdef __GLIBC__
+TEST(OsBoundary, KnowsWhatTheLoaderAllocatedBeforeMalloc)
+{
+    EXPECT_TRUE(hak_i_os_is_loaders(_r_debug.r_map));
+    EXPECT_TRUE(hak_i_os_is_loaders(_r_debug.r_map->l_next));
+}
+#endif
+
+TEST(OsBoundary, TakesNothingElseForTheLoaders)
+{
+    static int global;
+    int local;
+    auto block = std::make_unique<int>();
+    for (const void *address : std::initializer_list<const void *>{
+             nullptr, &global, &local, block.get(), reinterpret_cast<const void *>(&getpid),
+             reinterpret_cast<const void *>(1), reinterpret_cast<const void *>(UINTPTR_MAX)}) {
+        EXPECT_FALSE(hak_i_os_is_loaders(address)) << address;
+    }
 }

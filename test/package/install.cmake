@@ -33,11 +33,19 @@ endfunction()
 file(GLOB headers RELATIVE "${source_dir}/include" "${source_dir}/include/hakmem/*.h")
 list(TRANSFORM headers PREPEND "${includedir}/")
 string(TOLOWER "${CONFIG}" config)
-set(runtime "${libdir}/libhakmem.so.0" "${libdir}/libhakmem.so.${version}" "${docdir}/LICENSE")
+set(runtime
+    "${libdir}/libhakmem.so.0"
+    "${libdir}/libhakmem.so.${version}"
+    "${libdir}/libhakmem_malloc.so.0"
+    "${libdir}/libhakmem_malloc.so.${version}"
+    "${docdir}/LICENSE"
+)
 set(development
     ${headers}
     "${libdir}/libhakmem.a"
     "${libdir}/libhakmem.so"
+    "${libdir}/libhakmem_malloc.a"
+    "${libdir}/libhakmem_malloc.so"
     "${libdir}/cmake/hakmem/hakmemConfig.cmake"
     "${libdir}/cmake/hakmem/hakmemConfigVersion.cmake"
     "${libdir}/cmake/hakmem/hakmemTargets-shared.cmake"
@@ -45,10 +53,13 @@ set(development
     "${libdir}/cmake/hakmem/hakmemTargets-static.cmake"
     "${libdir}/cmake/hakmem/hakmemTargets-static-${config}.cmake"
     "${libdir}/pkgconfig/hakmem.pc"
+    "${libdir}/pkgconfig/hakmem-malloc.pc"
     "${docdir}/LICENSE"
 )
 
-foreach(component IN ITEMS Runtime Development)
+set(tools "${bindir}/hakmem-run")
+
+foreach(component IN ITEMS Runtime Development Tools)
     string(TOLOWER ${component} files)
     make_folder(folder ${files})
     run(ignored "${CMAKE_COMMAND}" --install "${build_dir}" --config "${CONFIG}" --component ${component} --prefix "${folder}")
@@ -57,7 +68,7 @@ endforeach()
 
 make_folder(folder prefix)
 run(ignored "${CMAKE_COMMAND}" --install "${build_dir}" --config "${CONFIG}" --prefix "${prefix}")
-set(all ${runtime} ${development})
+set(all ${runtime} ${development} ${tools})
 list(REMOVE_DUPLICATES all)
 check_files("${prefix}" ${all})
 check_for_build_paths("${prefix}")

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The drop-in: malloc and its family, glibc's additions, and C++'s new and delete, over the public hak_ functions.
+//
+// Whatever is exported is called through the global offset table, also inside the shared library. So a program that
+// links both libraries has one heap, whichever of them the loader finds first, and a form of new or delete that the
+// program replaces is reached by the others.
+#ifndef HAK_OVERRIDE_H
+#define HAK_OVERRIDE_H
+
+#include <malloc.h>
+
+#include "base/attributes.h"
+
+#define HAK_EXPORT __attribute__((visibility("default")))
+
+HAK_EXTERN_C_BEGIN
+
+/* ----------------------------------------------------------------------------------------------------- malloc ---- */
+
+/* What the system's headers declare nowhere, or not everywhere. */
+HAK_EXPORT void free_sized(void *block, size_t size);
+HAK_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
+HAK_EXPORT void cfree(void *block);
+HAK_EXPORT void *pvalloc(size_t size);
+HAK_EXPORT struct mallinfo __libc_mallinfo(void);
+
+/* -------------------------------------------------------------------------------------------- out of memory ---- */
+
+/*
+ * What operator new does when there is no memory: it calls the program's new-handler and tries again, until there is
+ * none, and throws std::bad_alloc. The alignment 1 is that of the plain forms.
+ */
+HAK_COLD void *hak_i_override_new_slow(size_t size, size_t alignment);
+
+/* The function of that name in the C++ runtime that the process has loaded, NULL where there is none. */
+void *hak_i_override_runtime_function(const char *name);
+
+HAK_EXTERN_C_END
+
+#endif
