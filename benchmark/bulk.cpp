@@ -4,7 +4,6 @@
 
 namespace {
 
-template <class Allocator>
 void bulk(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
@@ -13,7 +12,7 @@ void bulk(benchmark::State &state)
     Report report(state);
     for (auto _ : state) {
         for (void *&block : blocks) {
-            block = allocate_written<Allocator>(size);
+            block = allocate_written(size);
         }
         for (void *block : blocks) {
             Allocator::release(block);
@@ -22,12 +21,6 @@ void bulk(benchmark::State &state)
     report.finish(static_cast<std::int64_t>(blocks.size()));
 }
 
-void configure(benchmark::internal::Benchmark *entry)
-{
-    entry->Arg(64)->Arg(512);
-    one_two_and_four_threads(entry);
-}
-
-const bool registered = register_workload("bulk", bulk<HakmemAllocator>, bulk<SystemAllocator>, configure);
+const bool registered = register_workload("bulk", bulk, 8, {64, 512});
 
 } // namespace

@@ -6,7 +6,6 @@
 
 namespace {
 
-template <class Allocator>
 void *allocate_with_pages(std::size_t size)
 {
     void *block = Allocator::allocate(size);
@@ -14,7 +13,6 @@ void *allocate_with_pages(std::size_t size)
     return block;
 }
 
-template <class Allocator>
 void large_blocks(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
@@ -22,14 +20,14 @@ void large_blocks(benchmark::State &state)
     Random random(static_cast<std::uint64_t>(state.thread_index()) + 1);
     std::array<void *, 8> blocks;
     for (void *&block : blocks) {
-        block = allocate_with_pages<Allocator>(sizes.pick(random.next()));
+        block = allocate_with_pages(sizes.pick(random.next()));
     }
     Report report(state);
     for (auto _ : state) {
         const std::uint64_t draw = random.next();
         void *&block = blocks[index_of(draw, blocks.size())];
         Allocator::release(block);
-        block = allocate_with_pages<Allocator>(sizes.pick(draw));
+        block = allocate_with_pages(sizes.pick(draw));
     }
     report.finish(1);
     for (void *block : blocks) {
@@ -37,6 +35,6 @@ void large_blocks(benchmark::State &state)
     }
 }
 
-const bool registered = register_workload("large_blocks", large_blocks<HakmemAllocator>, large_blocks<SystemAllocator>);
+const bool registered = register_workload("large_blocks", large_blocks, 100);
 
 } // namespace

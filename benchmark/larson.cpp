@@ -8,16 +8,14 @@ namespace {
 constexpr std::size_t LIVE_COUNT = 5'000;
 constexpr std::int64_t REPLACEMENTS_PER_THREAD = 50'000;
 
-template <class Allocator>
 struct Line {
-    LiveSet<Allocator> set;
+    LiveSet set;
     Usage usage;
 };
 
-template <class Allocator>
 void *one_thread(void *argument)
 {
-    auto *line = static_cast<Line<Allocator> *>(argument);
+    auto *line = static_cast<Line *>(argument);
     for (std::int64_t i = 0; i < REPLACEMENTS_PER_THREAD; ++i) {
         line->set.replace_one();
     }
@@ -25,18 +23,17 @@ void *one_thread(void *argument)
     return nullptr;
 }
 
-template <class Allocator>
 void larson(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
-    Line<Allocator> line{{scaled(LIVE_COUNT), Sizes::uniform(8, 1'000), state.thread_index()}, {}};
+    Line line{{scaled(LIVE_COUNT), Sizes::uniform(8, 1'000), state.thread_index()}, {}};
     Report report(state);
     for (auto _ : state) {
-        run_in_new_thread(one_thread<Allocator>, &line);
+        run_in_new_thread(one_thread, &line);
     }
     report.finish(REPLACEMENTS_PER_THREAD, line.usage);
 }
 
-const bool registered = register_workload("larson", larson<HakmemAllocator>, larson<SystemAllocator>);
+const bool registered = register_workload("larson", larson, 200);
 
 } // namespace

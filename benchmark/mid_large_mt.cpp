@@ -12,14 +12,12 @@ struct alignas(64) Slot {
     std::atomic<void *> block{nullptr};
 };
 
-template <class Allocator>
 std::array<Slot, 512> shared_set;
 
-template <class Allocator>
 void mid_large_mt(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
-    const std::size_t live_count = scaled(shared_set<Allocator>.size());
+    const std::size_t live_count = scaled(shared_set.size());
     const auto first_own = static_cast<std::size_t>(state.thread_index());
     const auto stride = static_cast<std::size_t>(state.threads());
     const Sizes sizes = Sizes::uniform(8 * KiB, 32 * KiB);
@@ -27,21 +25,21 @@ void mid_large_mt(benchmark::State &state)
 
     // The loop begins and ends with a barrier: the set is whole while any worker is inside.
     for (std::size_t i = first_own; i < live_count; i += stride) {
-        shared_set<Allocator>[i].block = allocate_written<Allocator>(sizes.pick(random.next()));
+        shared_set[i].block = allocate_written(sizes.pick(random.next()));
     }
     Report report(state);
     for (auto _ : state) {
         const std::uint64_t draw = random.next();
-        void *const fresh = allocate_written<Allocator>(sizes.pick(draw));
-        std::atomic<void *> &block = shared_set<Allocator>[index_of(draw, live_count)].block;
+        void *const fresh = allocate_written(sizes.pick(draw));
+        std::atomic<void *> &block = shared_set[index_of(draw, live_count)].block;
         Allocator::release(block.exchange(fresh, std::memory_order_acq_rel));
     }
     report.finish(1);
     for (std::size_t i = first_own; i < live_count; i += stride) {
-        Allocator::release(shared_set<Allocator>[i].block);
+        Allocator::release(shared_set[i].block);
     }
 }
 
-const bool registered = register_workload("mid_large_mt", mid_large_mt<HakmemAllocator>, mid_large_mt<SystemAllocator>);
+const bool registered = register_workload("mid_large_mt", mid_large_mt, 1'500'000);
 
 } // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pairs of workers: one allocates and writes, the other reads and frees; between them a bounded ring. An item is a
-// block that crossed.
+// Pairs of workers: one allocates and writes, the other reads and frees; between them a bounded ring. A single worker
+// takes both parts in turn: it fills the ring, then empties it. An item is a block that crossed.
 #include <sched.h>
 
 #include <array>
@@ -22,6 +22,8 @@ public:
         blocks_[position % CAPACITY] = block;
         pushed_.store(position + 1, std::memory_order_release);
     }
+    bool is_empty() const { return pushed_ == popped_; }
+    bool is_full() const { return pushed_ - popped_ == CAPACITY; }
     void *pop()
     {
         const std::size_t position = popped_.load(std::memory_order_relaxed);
@@ -55,49 +57,77 @@ private:
     std::size_t pushed_seen_ = 0;
 };
 
-template <class Allocator>
 std::array<Ring, 2> rings;
 
-template <class Allocator>
 void produce(benchmark::State &state, Ring &ring)
 {
     const Sizes sizes = Sizes::log_uniform(16, KiB);
     Random random(1);
     Report report(state);
     for (auto _ : state) {
-        ring.push(allocate_written<Allocator>(sizes.pick(random.next())));
+        ring.push(allocate_written(sizes.pick(random.next())));
     }
     report.finish(1);
 }
 
-template <class Allocator>
+std::size_t consume_one(Ring &ring)
+{
+    void *block = ring.pop();
+    const std::size_t content = *static_cast<std::size_t *>(block);
+    Allocator::release(block);
+    return content;
+}
+
+std::size_t consume_all(Ring &ring)
+{
+    std::size_t sum = 0;
+    while (!ring.is_empty()) {
+        sum += consume_one(ring);
+    }
+    return sum;
+}
+
 void consume(benchmark::State &state, Ring &ring)
 {
     std::size_t sum = 0;
     Report report(state);
     for (auto _ : state) {
-        void *block = ring.pop();
-        sum += *static_cast<std::size_t *>(block);
-        Allocator::release(block);
+        sum += consume_one(ring);
     }
     report.finish(0);
     benchmark::DoNotOptimize(sum);
 }
 
-template <class Allocator>
+void produce_and_consume(benchmark::State &state, Ring &ring)
+{
+    const Sizes sizes = Sizes::log_uniform(16, KiB);
+    Random random(1);
+    std::size_t sum = 0;
+    Report report(state);
+    for (auto _ : state) {
+        if (ring.is_full()) {
+            sum += consume_all(ring);
+        }
+        ring.push(allocate_written(sizes.pick(random.next())));
+    }
+    report.finish(1);
+    sum += consume_all(ring);
+    benchmark::DoNotOptimize(sum);
+}
+
 void producer_consumer(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
-    Ring &ring = rings<Allocator>[static_cast<std::size_t>(state.thread_index()) / 2];
-    if (state.thread_index() % 2 == 0) {
-        produce<Allocator>(state, ring);
+    Ring &ring = rings[static_cast<std::size_t>(state.thread_index()) / 2];
+    if (state.threads() == 1) {
+        produce_and_consume(state, ring);
+    } else if (state.thread_index() % 2 == 0) {
+        produce(state, ring);
     } else {
-        consume<Allocator>(state, ring);
+        consume(state, ring);
     }
 }
 
-const bool registered =
-    register_workload("producer_consumer", producer_consumer<HakmemAllocator>, producer_consumer<SystemAllocator>,
-                      [](benchmark::internal::Benchmark *entry) { entry->Threads(2)->Threads(4); });
+const bool registered = register_workload("producer_consumer", producer_consumer, 2'000'000);
 
 } // namespace

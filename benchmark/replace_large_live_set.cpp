@@ -5,14 +5,12 @@
 
 namespace {
 
-template <class Allocator>
 void replace_large_live_set(benchmark::State &state)
 {
     const std::size_t live_count = scaled(400'000) / static_cast<std::size_t>(state.threads());
-    replace_own_set<Allocator>(state, live_count, Sizes::log_uniform(16, KiB));
+    replace_own_set(state, live_count, Sizes::log_uniform(16, KiB));
 }
 
-const bool registered = register_workload("replace_large_live_set", replace_large_live_set<HakmemAllocator>,
-                                          replace_large_live_set<SystemAllocator>);
+const bool registered = register_workload("replace_large_live_set", replace_large_live_set, 2'000'000);
 
 } // namespace

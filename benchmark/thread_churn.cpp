@@ -12,13 +12,12 @@ struct Task {
     Usage usage;
 };
 
-template <class Allocator>
 void *short_thread(void *argument)
 {
     auto *task = static_cast<Task *>(argument);
     std::array<void *, 64> blocks;
     for (void *&block : blocks) {
-        block = allocate_written<Allocator>(task->sizes.pick(task->random.next()));
+        block = allocate_written(task->sizes.pick(task->random.next()));
     }
     for (void *block : blocks) {
         Allocator::release(block);
@@ -27,18 +26,17 @@ void *short_thread(void *argument)
     return nullptr;
 }
 
-template <class Allocator>
 void thread_churn(benchmark::State &state)
 {
     pin_this_thread(state.thread_index());
     Task task{Sizes::log_uniform(16, KiB), Random(1), {}};
     Report report(state);
     for (auto _ : state) {
-        run_in_new_thread(short_thread<Allocator>, &task);
+        run_in_new_thread(short_thread, &task);
     }
     report.finish(1, task.usage);
 }
 
-const bool registered = register_workload("thread_churn", thread_churn<HakmemAllocator>, thread_churn<SystemAllocator>);
+const bool registered = register_workload("thread_churn", thread_churn, 12'000);
 
 } // namespace

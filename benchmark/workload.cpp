@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <mutex>
+#include <utility>
 
 namespace {
 
@@ -37,7 +40,48 @@ std::vector<int> read_affinity()
     return processors;
 }
 
-// Not ru_maxrss: that one starts from the peak of the process that called exec.
+double unit_interval(Random &random)
+{
+    return static_cast<double>(random.next() >> 11) * 0x1p-53;
+}
+
+/// What all workers of a loop share: between its two barriers all of them are inside.
+class LoopClock {
+public:
+    void arrive()
+    {
+        const std::lock_guard<std::mutex> guard(mutex_);
+        last_arrival_ = std::chrono::steady_clock::now();
+        is_running_ = true;
+    }
+    void leave()
+    {
+        const auto now = std::chrono::steady_clock::now();
+        const std::lock_guard<std::mutex> guard(mutex_);
+        if (is_running_) {
+            seconds_ += std::chrono::duration<double>(now - last_arrival_).count();
+            is_running_ = false;
+        }
+    }
+    double seconds() const { return seconds_; }
+
+private:
+    std::mutex mutex_;
+    std::chrono::steady_clock::time_point last_arrival_;
+    bool is_running_ = false;
+    double seconds_ = 0;
+};
+
+LoopClock loop_clock;
+
+} // namespace
+
+std::size_t scaled(std::size_t full)
+{
+    static const bool quick = std::getenv("HAKMEM_BENCHMARK_QUICK") != nullptr;
+    return quick ? std::min(full, std::max<std::size_t>(full / 64, 8)) : full;
+}
+
 double peak_rss_bytes()
 {
     std::ifstream status("/proc/self/status");
@@ -47,19 +91,6 @@ double peak_rss_bytes()
         }
     }
     return 0;
-}
-
-double unit_interval(Random &random)
-{
-    return static_cast<double>(random.next() >> 11) * 0x1p-53;
-}
-
-} // namespace
-
-std::size_t scaled(std::size_t full)
-{
-    static const bool quick = std::getenv("HAKMEM_BENCHMARK_QUICK") != nullptr;
-    return quick ? std::min(full, std::max<std::size_t>(full / 64, 8)) : full;
 }
 
 const std::vector<int> &allowed_processors()
@@ -127,8 +158,14 @@ Sizes Sizes::log_uniform(std::size_t smallest, std::size_t largest)
     return sizes;
 }
 
+Report::Report(benchmark::State &state) : state_(state), at_start_(Usage::of_this_thread())
+{
+    loop_clock.arrive();
+}
+
 void Report::finish(std::int64_t items_per_iteration, const Usage &of_other_threads)
 {
+    loop_clock.leave();
     Usage usage = Usage::of_this_thread() - at_start_;
     usage += of_other_threads;
     const std::int64_t items = static_cast<std::int64_t>(state_.iterations()) * items_per_iteration;
@@ -140,9 +177,28 @@ void Report::finish(std::int64_t items_per_iteration, const Usage &of_other_thre
     state_.counters["peak_rss_bytes"] = state_.thread_index() == 0 ? peak_rss_bytes() : 0;
 }
 
-bool register_workload(const std::string &name, Body *hakmem, Body *system, Configure *configure)
+double seconds_in_loops()
 {
-    benchmark::RegisterBenchmark((name + "/hakmem").c_str(), hakmem)->UseRealTime()->Apply(configure);
-    benchmark::RegisterBenchmark((name + "/system").c_str(), system)->UseRealTime()->Apply(configure);
+    return loop_clock.seconds();
+}
+
+std::vector<Workload> &all_workloads()
+{
+    static std::vector<Workload> workloads;
+    return workloads;
+}
+
+benchmark::internal::Benchmark *add_benchmark(const Workload &workload)
+{
+    benchmark::internal::Benchmark *entry = benchmark::RegisterBenchmark(workload.name.c_str(), workload.body);
+    for (std::int64_t argument : workload.arguments) {
+        entry->Arg(argument);
+    }
+    return entry->UseRealTime();
+}
+
+bool register_workload(const char *name, Body *body, std::int64_t fixed_work, std::vector<std::int64_t> arguments)
+{
+    all_workloads().push_back({name, body, fixed_work, std::move(arguments)});
     return true;
 }

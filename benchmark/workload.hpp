@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "allocators.hpp"
+#include "allocator.hpp"
 
 constexpr std::size_t KiB = 1024;
 constexpr std::size_t MiB = 1024 * KiB;
@@ -19,7 +19,11 @@ constexpr std::size_t MiB = 1024 * KiB;
 /// `full`, or a small part of it where HAKMEM_BENCHMARK_QUICK is set (the benchmarks as tests).
 std::size_t scaled(std::size_t full);
 
-/// The processors this process was started on; main() calls it first, before any thread is pinned.
+/// The largest resident set so far of what this process executes. Not ru_maxrss: that one starts from the peak of the
+/// process that called exec.
+double peak_rss_bytes();
+
+/// The processors this process was started on; each main() calls it first, before any thread is pinned.
 const std::vector<int> &allowed_processors();
 
 /// Worker `index` gets a processor of its own as long as there are any, then they share. Threads it starts inherit it.
@@ -75,8 +79,7 @@ private:
 };
 
 /// A new block with its first word written, and escaped so that the compiler cannot remove block or write.
-template <class Allocator>
-void *allocate_written(std::size_t size)
+inline void *allocate_written(std::size_t size)
 {
     void *const block = Allocator::allocate(size);
     *static_cast<std::size_t *>(block) = size;
@@ -94,14 +97,13 @@ inline void write_pages(void *block, std::size_t begin, std::size_t end)
 }
 
 /// Blocks of random sizes, of which a random one is replaced at each step.
-template <class Allocator>
 class LiveSet {
 public:
     LiveSet(std::size_t count, const Sizes &sizes, int seed)
         : blocks_(count), sizes_(sizes), random_(static_cast<std::uint64_t>(seed) + 1)
     {
         for (void *&block : blocks_) {
-            block = allocate_written<Allocator>(sizes_.pick(random_.next()));
+            block = allocate_written(sizes_.pick(random_.next()));
         }
     }
     LiveSet(const LiveSet &) = delete;
@@ -118,7 +120,7 @@ public:
         const std::uint64_t draw = random_.next();
         void *&block = blocks_[index_of(draw, blocks_.size())];
         Allocator::release(block);
-        block = allocate_written<Allocator>(sizes_.pick(draw));
+        block = allocate_written(sizes_.pick(draw));
     }
 
 private:
@@ -127,10 +129,11 @@ private:
     Random random_;
 };
 
-/// The figures of one worker: made just before the timed loop, finished just after it.
+/// The figures of one worker: made just before the timed loop, finished just after it. The loop begins and ends with a
+/// barrier of all workers.
 class Report {
 public:
-    explicit Report(benchmark::State &state) : state_(state), at_start_(Usage::of_this_thread()) {}
+    explicit Report(benchmark::State &state);
     /// `of_other_threads`: of those that this worker started inside the loop.
     void finish(std::int64_t items_per_iteration, const Usage &of_other_threads = {});
 
@@ -139,24 +142,33 @@ private:
     const Usage at_start_;
 };
 
+/// Wall time of all timed loops so far: of each, from the last worker's arrival to the first one's leaving.
+double seconds_in_loops();
+
 using Body = void(benchmark::State &);
-using Configure = void(benchmark::internal::Benchmark *);
 
-inline void one_two_and_four_threads(benchmark::internal::Benchmark *entry)
-{
-    entry->Threads(1)->Threads(2)->Threads(4);
-}
+struct Workload {
+    std::string name;
+    Body *body;
+    std::int64_t fixed_work; // iterations of all workers together, for each argument, where the amount is fixed
+    std::vector<std::int64_t> arguments;
+};
 
-/// Registers `<name>/hakmem` and `<name>/system`. Always true, to be the initial value of a constant in each file.
-bool register_workload(const std::string &name, Body *hakmem, Body *system,
-                       Configure *configure = one_two_and_four_threads);
+constexpr int THREAD_COUNTS[] = {1, 2, 4};
+
+std::vector<Workload> &all_workloads();
+
+/// Makes it a Google Benchmark, still without thread counts.
+benchmark::internal::Benchmark *add_benchmark(const Workload &workload);
+
+/// Always true, to be the initial value of a constant in each file.
+bool register_workload(const char *name, Body *body, std::int64_t fixed_work, std::vector<std::int64_t> arguments = {});
 
 /// Workers that each replace random blocks of a live set of their own.
-template <class Allocator>
-void replace_own_set(benchmark::State &state, std::size_t live_count, const Sizes &sizes)
+inline void replace_own_set(benchmark::State &state, std::size_t live_count, const Sizes &sizes)
 {
     pin_this_thread(state.thread_index());
-    LiveSet<Allocator> set(live_count, sizes, state.thread_index());
+    LiveSet set(live_count, sizes, state.thread_index());
     Report report(state);
     for (auto _ : state) {
         set.replace_one();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Counts with callgrind what a called hak_alloc + hak_free pair executes, from entry to return.
+"""Counts with callgrind what a called pair of allocating and freeing executes, from entry to return.
 
-usage: called_pair.py <valgrind> <pair>
+usage: called_pair.py <valgrind> <pair> <allocating function> <freeing function> <instructions beyond hak_'s>
 
 The second run makes more pairs than the first; the difference is pairs in the steady state alone.
 """
@@ -13,9 +13,9 @@ PAIRS = 1000
 LIMITS = {16: 46, 100: 46, 1024: 46, 1025: 48, 5000: 48, 32768: 48}
 
 
-def executed(valgrind, pair, size, count):
-    command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=hak_alloc",
-               "--toggle-collect=hak_free", pair, str(size), str(count)]
+def executed(valgrind, pair, functions, size, count):
+    command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null",
+               *(f"--toggle-collect={function}" for function in functions), pair, str(size), str(count)]
     run = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", run.stderr)
     if run.returncode != 0 or not found:
@@ -23,10 +23,12 @@ def executed(valgrind, pair, size, count):
     return int(found[1])
 
 
-def main(valgrind, pair):
+def main(valgrind, pair, allocate, release, more):
     faults = []
     for size, limit in LIMITS.items():
-        instructions = (executed(valgrind, pair, size, 2 * PAIRS) - executed(valgrind, pair, size, PAIRS)) / PAIRS
+        limit += int(more)
+        once, twice = (executed(valgrind, pair, (allocate, release), size, n * PAIRS) for n in (1, 2))
+        instructions = (twice - once) / PAIRS
         print(f"{size} bytes: {instructions:g} instructions a pair")
         if not 4 <= instructions <= limit:
             faults.append(f"{size} bytes: a pair takes {instructions:g} instructions, at most {limit} are allowed")

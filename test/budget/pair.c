@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Allocates and frees one block of a run-time size again and again; called_pair.py counts what that executes.
+// Allocates and frees one block of a run-time size again and again with ALLOCATE and RELEASE; called_pair.py counts
+// what that executes.
 #include <hakmem/hakmem.h>
 
 #include <stdlib.h>
@@ -11,10 +12,10 @@ int main(int argc, char **argv)
     size_t size = strtoul(argv[1], NULL, 10);
     unsigned long count = strtoul(argv[2], NULL, 10);
     for (unsigned long i = 0; i < count; i++) {
-        void *block = hak_alloc(size);
+        void *block = ALLOCATE(size);
         if (block == NULL)
             return 1;
-        hak_free(block);
+        RELEASE(block);
     }
     return 0;
 }

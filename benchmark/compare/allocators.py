@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Which allocators take part, and whether each of their libraries does take the place of malloc."""
+import hashlib
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from errors import Refusal
+
+SYSTEM = "system"
+HAKMEM = "hakmem"
+# Debian's libraries that take part where they are installed: name → soname.
+INSTALLED = {
+    "mimalloc": "libmimalloc.so.2",
+    "jemalloc": "libjemalloc.so.2",
+    "tcmalloc": "libtcmalloc_minimal.so.4",
+}
+
+
+@dataclass
+class Allocator:
+    """`library` is what to preload, None for the malloc of the C library."""
+
+    name: str
+    library: Path | None
+
+    def facts(self):
+        if self.library is None:
+            return {"name": self.name, "file": None, "version": None, "sha256": None}
+        return {
+            "name": self.name,
+            "file": self.library.name,
+            "version": version_of(self.library),
+            "sha256": sha256(self.library),
+        }
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def version_of(library):
+    """The version of its Debian package, or what follows .so. in the name of its file, or None."""
+    for path in (library, library.resolve()):
+        try:
+            owner = subprocess.run(["dpkg-query", "-S", path], capture_output=True, text=True)
+        except FileNotFoundError:
+            break
+        if owner.returncode == 0:
+            package = owner.stdout.split(": ")[0]
+            command = ["dpkg-query", "-W", "-f", "${Version}", package]
+            return subprocess.run(command, capture_output=True, text=True).stdout or None
+    _, found, version = library.resolve().name.partition(".so.")
+    return version if found else None
+
+
+def installed(program):
+    """Those of INSTALLED that the loader finds."""
+    for name, soname in INSTALLED.items():
+        malloc_file = Path(program.facts(Allocator(name, Path(soname)))[0]["malloc_file"])
+        if malloc_file.name == soname:
+            yield Allocator(name, malloc_file)
+
+
+def parse_peer(text):
+    name, equals, library = text.partition("=")
+    if not equals or not library or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+        raise Refusal(f"--peer={text}: NAME=LIBRARY is wanted, the name of letters, digits and . _ + -")
+    return Allocator(name, Path(library).absolute())
+
+
+def all_that_take_part(hakmem, peers, program):
+    """The system's malloc and hakmem first; the order is that of the columns."""
+    allocators = [Allocator(SYSTEM, None), Allocator(HAKMEM, hakmem), *installed(program)]
+    for peer in map(parse_peer, peers):
+        if any(peer.name == other.name for other in allocators):
+            raise Refusal(f"--peer={peer.name}=…: there is a {peer.name} already; give it another name")
+        allocators.append(peer)
+    return allocators
+
+
+def check(allocator, program):
+    """Refuses a library that cannot be preloaded, or is preloaded without taking the place of malloc."""
+    library = allocator.library
+    if library is None:
+        return
+    if not library.is_file():
+        raise Refusal(f"{allocator.name}: there is no file {library}")
+    if re.search(r"[:\s]", str(library)):
+        raise Refusal(f"{allocator.name}: a path with a colon or a space cannot be preloaded: '{library}'")
+    facts, complaints = program.facts(allocator)
+    if not Path(facts["malloc_file"]).exists() or not library.samefile(facts["malloc_file"]):
+        reason = complaints.strip() or "it has no malloc"
+        raise Refusal(f"{allocator.name}: preloading {library} leaves malloc to {facts['malloc_file']}: {reason}")

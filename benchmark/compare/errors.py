@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+
+
+class Refusal(Exception):
+    """What was wrong, and what would be right; the last line that the user sees."""

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""results.json: the machine and a row for each benchmark, number of threads and allocator; rounds can be added."""
+import json
+from statistics import median
+
+from errors import Refusal
+
+MAY_DIFFER = ("date", "allocators")
+NEW_ROW = {"seconds": [], "disturbed": 0, "peak_rss_bytes": None, "page_faults": None, "memory_system_calls": None,
+           "peak_rss_bytes_of_rounds": [], "page_faults_of_rounds": []}
+
+
+class Results:
+    """`program`: the hash of the benchmark program. `spin_seconds`: see Program."""
+
+    def __init__(self, machine, program):
+        self.machine = machine
+        self.program = program
+        self.spin_seconds = {}
+        self.rows = {}
+
+    @classmethod
+    def load(cls, path):
+        """None where there is no such file."""
+        try:
+            content = json.loads(path.read_text())
+            results = cls(content["machine"], content["program"])
+            results.spin_seconds = {int(key): value for key, value in content["spin_seconds"].items()}
+            for row in content["rows"]:
+                results.rows[row["benchmark"], row["threads"], row["allocator"]] = row
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Refusal(f"{path} is not a file of ./dev bench ({error!r}): move it away, or give another --out")
+        return results
+
+    def take_over(self, machine, program):
+        """Makes the facts those of now, or refuses because the new figures could not stand beside those here."""
+        differences = [f"{key} was {self.machine.get(key)}, now it is {value}" for key, value in machine.items()
+                       if key not in MAY_DIFFER and value != self.machine.get(key)]
+        if program != self.program:
+            differences.append("the benchmark program is another")
+        before = {allocator["name"]: allocator for allocator in self.machine["allocators"]}
+        for allocator in machine["allocators"]:
+            old = before.get(allocator["name"])
+            if old and old["sha256"] != allocator["sha256"]:
+                differences.append(f"the library of {allocator['name']} is another: {old['file']} {old['version']} "
+                                   f"with the SHA-256 {old['sha256'][:12]}…, now {allocator['sha256'][:12]}…")
+            before[allocator["name"]] = allocator
+        if differences:
+            raise Refusal("rounds cannot be added: " + "; ".join(differences) + ". Give another --out.")
+        self.machine = machine | {"allocators": list(before.values())}
+
+    def row(self, name, allocator):
+        benchmark, threads = name.rsplit("/", 1)
+        key = benchmark, int(threads), allocator
+        if key not in self.rows:
+            facts = dict(zip(("benchmark", "threads", "allocator"), key))
+            self.rows[key] = facts | json.loads(json.dumps(NEW_ROW))
+        return self.rows[key]
+
+    def rounds(self):
+        return max((len(row["seconds"]) for row in self.rows.values()), default=0)
+
+    def add(self, name, allocator, run):
+        row = self.row(name, allocator)
+        row["seconds"].append(run.seconds)
+        row["disturbed"] += run.is_disturbed
+        for figure in ("peak_rss_bytes", "page_faults"):
+            row[f"{figure}_of_rounds"].append(getattr(run, figure))
+            row[figure] = round(median(row[f"{figure}_of_rounds"]))
+
+    def save(self, path):
+        """A row a line, so that two files can be compared."""
+        head = {"machine": self.machine, "program": self.program, "spin_seconds": self.spin_seconds}
+        parts = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
+        rows = ",\n".join(json.dumps(row) for row in self.rows.values())
+        new = path.with_suffix(".new")
+        new.write_text("{" + ",\n".join(parts) + ',\n"rows": [\n' + rows + "\n]}\n")
+        new.replace(path)
