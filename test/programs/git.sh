@@ -14,10 +14,13 @@ prepare() {
     git init --quiet --bare --initial-branch=main "$INPUT/changes.git"
     find "$TREE"/* -type f | sort | perl -e '
         srand 3;
-        my %text = map { chomp; local $/; open my $f, "<", $_ or die "$_: $!"; (substr($_, length $ENV{TREE}), <$f>) } <STDIN>;
+        sub content { local (@ARGV, $/) = @_; <> }
+        my %text = map { chomp; (substr($_, length $ENV{TREE}) => content($_)) } <STDIN>;
         my @paths = sort keys %text;
         for my $n (1 .. 400) {
-            print "commit refs/heads/main\nauthor A <a\@b.c> $n +0000\ncommitter A <a\@b.c> $n +0000\ndata 3\n", sprintf("%03d", $n), "\n";
+            print "commit refs/heads/main\n";
+            print "$_ A <a\@b.c> $n +0000\n" for "author", "committer";
+            printf "data 3\n%03d\n", $n;
             for my $path ($n == 1 ? @paths : map { $paths[rand @paths] } 1 .. 12) {
                 my @lines = split /^/, $text{$path};
                 splice @lines, rand @lines, int rand 3, map { "changed $n " . rand() . "\n" } 1 .. rand 5;
