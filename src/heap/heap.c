@@ -269,11 +269,15 @@ static unsigned gather(struct hak_heap *heap, unsigned class_index, void **block
     return bound ? take_from_rooms(heap, class_index, blocks, count) : 0;
 }
 
-/* One block for the caller and half a stack, so that the other half stays free for what comes back. */
+/*
+ * One block for the caller and half a stack, so that the other half stays free for what comes back; a quarter while the
+ * stack has not grown, for what a short thread does not use it gives back at its end.
+ */
 static unsigned batch_size(const struct hak_heap *heap, unsigned class_index, bool whole)
 {
     unsigned capacity = heap->stacks[class_index].capacity;
-    unsigned count = (whole ? capacity : (capacity + 1) / 2) + 1;
+    unsigned share = capacity <= hak_i_slab_classes[class_index].first_slots ? 4 : 2;
+    unsigned count = (whole ? capacity : (capacity + share - 1) / share) + 1;
     return count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX;
 }
 

@@ -332,7 +332,7 @@ bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushin
         return false;
     if (stack->capacity == 0)
         return start_stack(heap, class_index);
-    if (swings || !flushing)
+    if (swings || (!flushing && stack->run > 1)) /* one refill says nothing about the class */
         grow(heap, class_index, swings);
     return false;
 }
