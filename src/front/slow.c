@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/atomic.h"
 #include "front/classes.h"
 #include "front/front_private.h"
+#include "heap/heap_hot.h"
 
 /* From this size on a block that was never used is preferred to clearing a used one. */
 #define CLEAN_BYTES_MIN 4096
@@ -42,22 +42,23 @@ static void *alloc_from_heap(unsigned class_index, const char *function)
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
         return no_memory();
-    struct hak_bin *bin = &heap->hot.bins[class_index];
-    void **top = bin->top;
-    void *block = top[-1];
-    if (block != NULL)
-        hak_store_relaxed(&bin->top, top - 1);
-    else
+    void *block = hak_i_heap_pop(&heap->hot.bins[class_index]);
+    if (block == NULL)
         block = hak_i_heap_alloc(heap, class_index);
     hak_i_front_report_findings(heap, function);
     hak_i_front_return(heap);
     return block != NULL ? block : no_memory();
 }
 
+/* The fast half knows the classes up to HAK_POOL_TABLE_BYTES_MAX alone. */
 void *hak_i_front_alloc_slow(size_t size)
 {
     bool clean;
-    return is_class_size(size) ? alloc_from_heap(hak_i_front_class(size), "hak_alloc") : alloc_large(size, 1, &clean);
+    if (HAK_UNLIKELY(!is_class_size(size)))
+        return alloc_large(size, 1, &clean);
+    unsigned class_index = hak_i_front_class(size);
+    void *block = hak_i_heap_pop(&hak_i_self->bins[class_index]);
+    return HAK_LIKELY(block != NULL) ? block : alloc_from_heap(class_index, "hak_alloc");
 }
 
 /* A block of the class that reads as 0 already, NULL when there is none at hand. */

@@ -114,6 +114,7 @@ struct hak_heap {
     struct hak_slab *empties[HAK_HEAP_EMPTIES];
     unsigned empty_count; /* atomic (relaxed) because statistics look */
     unsigned ticks;
+    bool crowded;     /* the stacks' bytes are all granted, and no stack could shrink */
     unsigned look_at; /* the class whose stack is looked at next */
     uint32_t number;
     size_t granted_bytes;

@@ -267,8 +267,10 @@ static void look(struct hak_heap *heap)
 
 void hak_i_stacks_tick(struct hak_heap *heap)
 {
-    if (++heap->ticks % TICKS_PER_LOOK == 0)
-        look(heap);
+    if (++heap->ticks % TICKS_PER_LOOK != 0)
+        return;
+    look(heap);
+    heap->crowded = false;
 }
 
 static size_t grant_limit(const struct hak_heap *heap)
@@ -277,14 +279,22 @@ static size_t grant_limit(const struct hak_heap *heap)
     return share < GRANT_BYTES_MIN ? GRANT_BYTES_MIN : share < GRANT_BYTES_MAX ? share : GRANT_BYTES_MAX;
 }
 
-/* Raises the capacity as far as the heap's bytes allow, up to `slots`. */
+/* Shrinks others if need be; when that was in vain, not again before the next regular look. */
+static bool has_room(struct hak_heap *heap, size_t more_bytes)
+{
+    size_t limit = grant_limit(heap);
+    for (int i = 0; i < LOOKS_FOR_ROOM && !heap->crowded && heap->granted_bytes + more_bytes > limit; i++)
+        look(heap);
+    heap->crowded = heap->granted_bytes + more_bytes > limit;
+    return !heap->crowded;
+}
+
+/* Raises the capacity to `slots` if the heap's bytes allow it. */
 static void grant(struct hak_heap *heap, unsigned class_index, uint32_t slots)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     size_t more_bytes = (size_t)(slots - stack->capacity) * hak_i_slab_classes[class_index].block_bytes;
-    for (int i = 0; i < LOOKS_FOR_ROOM && heap->granted_bytes + more_bytes > grant_limit(heap); i++)
-        look(heap);
-    if (heap->granted_bytes + more_bytes <= grant_limit(heap))
+    if (has_room(heap, more_bytes))
         set_capacity(heap, class_index, slots);
     else if (stack->capacity == 0)
         set_capacity(heap, class_index, 1);

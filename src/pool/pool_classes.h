@@ -9,7 +9,7 @@
 #define HAK_POOL_BYTES_MAX (256 * 1024)
 
 /* Sizes up to here find their class in a table. */
-#define HAK_POOL_TABLE_BYTES_MAX (32 * 1024)
+#define HAK_POOL_TABLE_BYTES_MAX (64 * 1024)
 #define HAK_POOL_STEP_SHIFT 8
 
 /* Stacks are bounded by bytes: 64 KiB at first, 2 MiB at most. */

@@ -23,7 +23,7 @@ protected:
     /** Swings a little wider than the stack is, until that stops growing. */
     void grow_to_the_limit(unsigned class_index)
     {
-        for (int i = 0; i < 30; i++) {
+        for (int i = 0; i < 300; i++) {
             unsigned capacity = stack(class_index).capacity;
             swing(class_index, capacity + std::min(capacity / 2, 64u) + 2, 1);
         }
