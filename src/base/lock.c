@@ -15,6 +15,8 @@ static _Thread_local unsigned held_ranks;
 static unsigned held_ranks;
 #endif
 
+static bool forking; /* atomic (relaxed): only the thread that wrote it finds its own name in a lock meanwhile */
+
 static uintptr_t this_thread(void)
 {
     return (uintptr_t)pthread_self();
@@ -48,8 +50,12 @@ void hak_i_base_lock(struct hak_lock *lock)
     for (int spin = 0; spin < SPINS_BEFORE_SLEEP; spin++)
         if (hak_i_base_lock_try(lock))
             return;
-    if (hak_load_relaxed(&lock->owner) == this_thread())
-        report_reentry();
+    if (hak_i_base_lock_is_mine(lock)) {
+        if (!hak_load_relaxed(&forking))
+            report_reentry();
+        lock->nested++;
+        return;
+    }
     pthread_mutex_lock(&lock->mutex);
     note_held(lock);
 }
@@ -62,8 +68,27 @@ bool hak_i_base_lock_try(struct hak_lock *lock)
     return true;
 }
 
+bool hak_i_base_lock_is_mine(const struct hak_lock *lock)
+{
+    return hak_load_relaxed(&lock->owner) == this_thread();
+}
+
+void hak_i_base_lock_fork_begins(void)
+{
+    hak_store_relaxed(&forking, true);
+}
+
+void hak_i_base_lock_fork_ends(void)
+{
+    hak_store_relaxed(&forking, false);
+}
+
 void hak_i_base_unlock(struct hak_lock *lock)
 {
+    if (HAK_UNLIKELY(lock->nested != 0)) {
+        lock->nested--;
+        return;
+    }
     if (HAK_DEBUG)
         held_ranks &= ~(1U << lock->rank);
     hak_store_relaxed(&lock->owner, 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A mutex with a rank. Locks are taken in rising order of rank; debug builds stop on any other order.
+// A mutex with a rank. Locks are taken in rising order of rank; debug builds stop on any other order. A thread that
+// forks holds all of them, and may take them once more: handlers of others run meanwhile, and may use hakmem.
 #ifndef HAK_BASE_LOCK_H
 #define HAK_BASE_LOCK_H
 
@@ -22,19 +23,28 @@ struct hak_lock {
     pthread_mutex_t mutex;
     uintptr_t owner; /* pthread_self() of the holder, 0 when free; atomic, written by the holder alone */
     enum hak_lock_rank rank;
+    unsigned nested; /* how often the thread that forks has taken it beyond the first time */
 };
 
 #define HAK_LOCK_INITIALIZER(lock_rank)                                                                                \
     {                                                                                                                  \
-        PTHREAD_MUTEX_INITIALIZER, 0, lock_rank                                                                        \
+        PTHREAD_MUTEX_INITIALIZER, 0, lock_rank, 0                                                                     \
     }
 
 void hak_i_base_lock_init(struct hak_lock *lock, enum hak_lock_rank rank);
 
-/* Taking a lock that the caller holds (a signal handler interrupted the holder) is reported and stops the process. */
+/*
+ * Taking a lock that the caller holds is reported and stops the process, for a signal handler has interrupted the
+ * holder; but not while the caller forks.
+ */
 void hak_i_base_lock(struct hak_lock *lock);
 bool hak_i_base_lock_try(struct hak_lock *lock);
 void hak_i_base_unlock(struct hak_lock *lock);
+bool hak_i_base_lock_is_mine(const struct hak_lock *lock);
+
+/* Around the time in which the caller holds all locks. One thread at a time; the end may come in the child. */
+void hak_i_base_lock_fork_begins(void);
+void hak_i_base_lock_fork_ends(void);
 
 HAK_EXTERN_C_END
 

@@ -8,7 +8,10 @@
 #include "front/front_private.h"
 #include "os_boundary/os_boundary.h"
 
-static bool others_are_quiet; /* written before the fork, read in the child */
+/* Written before the fork, read after it. Handlers that run in between may use hakmem, and may be the first to do so.
+ */
+static bool work_is_stopped;
+static bool others_are_quiet;
 
 static bool stop_others(struct hak_heaps *heaps, const struct hak_heap *mine)
 {
@@ -42,13 +45,16 @@ static void go_on(struct hak_process *process)
 static void before(void)
 {
     hak_i_base_lock(&hak_i_front_start_lock);
-    if (hak_i_front_started())
+    work_is_stopped = hak_i_front_started();
+    if (work_is_stopped)
         stop_work(&hak_i_process);
+    hak_i_base_lock_fork_begins();
 }
 
 static void after_in_parent(void)
 {
-    if (hak_i_front_started())
+    hak_i_base_lock_fork_ends();
+    if (work_is_stopped)
         go_on(&hak_i_process);
     hak_i_base_unlock(&hak_i_front_start_lock);
 }
@@ -57,7 +63,7 @@ static void after_in_parent(void)
 static void after_in_child(void)
 {
     after_in_parent();
-    if (!hak_i_front_started())
+    if (!work_is_stopped)
         return;
     hak_i_heaps_forget_heapless(&hak_i_process.heaps);
     if (others_are_quiet)

@@ -10,8 +10,11 @@ static void pass_gate(struct hak_heaps *heaps)
     hak_i_base_unlock(&heaps->gate);
 }
 
+/* The thread that forks passes a closed gate. */
 void hak_i_heap_wait_at_gate(struct hak_heap *heap)
 {
+    if (hak_i_base_lock_is_mine(&heap->heaps->gate))
+        return;
     do {
         hak_i_heap_leave(heap);
         pass_gate(heap->heaps);
@@ -26,7 +29,7 @@ void hak_i_heap_wait_at_gate(struct hak_heap *heap)
 void hak_i_heaps_enter_heapless(struct hak_heaps *heaps)
 {
     hak_fetch_add_seq_cst(&heaps->heapless, 1);
-    while (hak_load_seq_cst(&heaps->gate_closed)) {
+    while (hak_load_seq_cst(&heaps->gate_closed) && !hak_i_base_lock_is_mine(&heaps->gate)) {
         hak_fetch_add_seq_cst(&heaps->heapless, -1U);
         pass_gate(heaps);
         hak_fetch_add_seq_cst(&heaps->heapless, 1);
