@@ -19,9 +19,19 @@ function(hakmem_add_box box)
 
     add_library(hakmem_${box} OBJECT ${arg_SOURCES})
     add_library(hakmem::${box} ALIAS hakmem_${box})
-    target_include_directories(hakmem_${box} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
+    hakmem_set_box_properties(hakmem_${box})
+
+    list(APPEND arg_HEADERS ${box}.h ${box}_types.h ${box}_hot.h)
+    list(JOIN arg_HEADERS " " headers)
+    list(JOIN arg_NEEDS " " needs)
+    set_property(GLOBAL APPEND PROPERTY hakmem_boxes ${box})
+    set_property(GLOBAL APPEND_STRING PROPERTY hakmem_box_graph "${box}: ${headers}: ${needs}\n")
+endfunction()
+
+function(hakmem_set_box_properties target)
+    target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
     set_target_properties(
-        hakmem_${box}
+        ${target}
         PROPERTIES
             C_STANDARD 11
             C_STANDARD_REQUIRED ON
@@ -29,16 +39,10 @@ function(hakmem_add_box box)
             C_VISIBILITY_PRESET hidden
             POSITION_INDEPENDENT_CODE ON
     )
-    hakmem_set_library_flags(hakmem_${box})
+    hakmem_set_library_flags(${target})
     if(PROJECT_IS_TOP_LEVEL)
-        hakmem_set_warnings(hakmem_${box})
+        hakmem_set_warnings(${target})
     endif()
-
-    list(APPEND arg_HEADERS ${box}.h ${box}_types.h ${box}_hot.h)
-    list(JOIN arg_HEADERS " " headers)
-    list(JOIN arg_NEEDS " " needs)
-    set_property(GLOBAL APPEND PROPERTY hakmem_boxes ${box})
-    set_property(GLOBAL APPEND_STRING PROPERTY hakmem_box_graph "${box}: ${headers}: ${needs}\n")
 endfunction()
 
 # The compiler must not take hakmem for the malloc whose functions it knows, nor leave hakmem's calls to its own public

@@ -7,9 +7,11 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/hakmem")
 set(config_file "${CMAKE_CURRENT_BINARY_DIR}/hakmemConfig.cmake")
 set(version_file "${CMAKE_CURRENT_BINARY_DIR}/hakmemConfigVersion.cmake")
 
+set(targets_static hakmem_static hakmem_malloc_static)
+set(targets_shared hakmem_shared hakmem_malloc_shared hakmem_malloc_shared_kept)
 foreach(flavour IN ITEMS static shared)
     install(
-        TARGETS hakmem_${flavour} hakmem_malloc_${flavour}
+        TARGETS ${targets_${flavour}}
         EXPORT hakmemTargets-${flavour}
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Development
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT Runtime NAMELINK_COMPONENT Development

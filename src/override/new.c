@@ -7,14 +7,15 @@
 
 struct nothrow;
 
+/* Weak, so that a program linked with the archive may have a form of its own. */
 #define FORM(result, name, abi_name, ...)                                                                              \
-    HAK_EXPORT result name(__VA_ARGS__) __asm__(abi_name);                                                             \
+    HAK_EXPORT result name(__VA_ARGS__) __asm__(abi_name) __attribute__((weak));                                       \
     HAK_EXPORT result name(__VA_ARGS__)
 
 /* A form that the program may have replaced, under which name hakmem's own can still be told from it. */
 #define FORM_AND_OWN(result, name, abi_name, ...)                                                                      \
     static __typeof__(result) own_##name(__VA_ARGS__);                                                                 \
-    HAK_EXPORT extern __typeof__(own_##name) name __asm__(abi_name) __attribute__((alias("own_" #name)));              \
+    HAK_EXPORT extern __typeof__(own_##name) name __asm__(abi_name) __attribute__((weak, alias("own_" #name)));        \
     static __attribute__((used)) result own_##name(__VA_ARGS__)
 
 /* The loader decides which form the name is bound to, so the compiler must not. */
@@ -54,51 +55,62 @@ FORM_AND_OWN(void *, new_array_aligned, "_ZnamSt11align_val_t", size_t size, siz
 
 /*
  * What the form throws can be caught only in C++. So when memory has run out, or the program has replaced the form, the
- * C++ runtime's nothrow form goes on, which calls it.
+ * C++ runtime's nothrow form goes on, which calls it. A program linked with -static has none but these: a new-handler
+ * must not throw there.
  */
-typedef void *runtime_new(size_t size, const struct nothrow *tag);
-typedef void *runtime_new_aligned(size_t size, size_t alignment, const struct nothrow *tag);
-
-static void *new_by_runtime(const char *abi_name, size_t size, const struct nothrow *tag)
-{
-    runtime_new *next = (runtime_new *)hak_i_override_runtime_function(abi_name);
-    return next == NULL ? NULL : next(size, tag);
-}
-
-static void *new_aligned_by_runtime(const char *abi_name, size_t size, size_t alignment, const struct nothrow *tag)
-{
-    runtime_new_aligned *next = (runtime_new_aligned *)hak_i_override_runtime_function(abi_name);
-    return next == NULL ? NULL : next(size, alignment, tag);
-}
+typedef void *new_nothrow_form(size_t size, const struct nothrow *tag);
+typedef void *new_aligned_nothrow_form(size_t size, size_t alignment, const struct nothrow *tag);
 
 FORM(void *, new_nothrow, "_ZnwmRKSt9nothrow_t", size_t size, const struct nothrow *tag)
 {
-    void *block = IS_OWN(new_plain) ? hak_alloc(size) : NULL;
-    return HAK_LIKELY(block != NULL) ? block : new_by_runtime("_ZnwmRKSt9nothrow_t", size, tag);
+    bool own = IS_OWN(new_plain);
+    void *block = own ? hak_alloc(size) : NULL;
+    if (HAK_LIKELY(block != NULL))
+        return block;
+    new_nothrow_form *next = (new_nothrow_form *)hak_i_override_runtime_function("_ZnwmRKSt9nothrow_t");
+    if (next != NULL)
+        return next(size, tag);
+    return own ? hak_i_override_new_retry(size, 1) : new_plain(size);
 }
 
 FORM(void *, new_array_nothrow, "_ZnamRKSt9nothrow_t", size_t size, const struct nothrow *tag)
 {
-    void *block = IS_OWN(new_plain) && IS_OWN(new_array) ? hak_alloc(size) : NULL;
-    return HAK_LIKELY(block != NULL) ? block : new_by_runtime("_ZnamRKSt9nothrow_t", size, tag);
+    bool own = IS_OWN(new_plain) && IS_OWN(new_array);
+    void *block = own ? hak_alloc(size) : NULL;
+    if (HAK_LIKELY(block != NULL))
+        return block;
+    new_nothrow_form *next = (new_nothrow_form *)hak_i_override_runtime_function("_ZnamRKSt9nothrow_t");
+    if (next != NULL)
+        return next(size, tag);
+    return own ? hak_i_override_new_retry(size, 1) : new_array(size);
 }
 
 FORM(void *, new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", size_t size, size_t alignment,
      const struct nothrow *tag)
 {
-    void *block = IS_OWN(new_aligned) ? hak_aligned_alloc(alignment, size) : NULL;
-    return HAK_LIKELY(block != NULL)
-               ? block
-               : new_aligned_by_runtime("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
+    bool own = IS_OWN(new_aligned);
+    void *block = own ? hak_aligned_alloc(alignment, size) : NULL;
+    if (HAK_LIKELY(block != NULL))
+        return block;
+    new_aligned_nothrow_form *next =
+        (new_aligned_nothrow_form *)hak_i_override_runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t");
+    if (next != NULL)
+        return next(size, alignment, tag);
+    return own ? hak_i_override_new_retry(size, alignment) : new_aligned(size, alignment);
 }
 
 FORM(void *, new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", size_t size, size_t alignment,
      const struct nothrow *tag)
 {
-    void *block = IS_OWN(new_aligned) && IS_OWN(new_array_aligned) ? hak_aligned_alloc(alignment, size) : NULL;
-    return HAK_LIKELY(block != NULL)
-               ? block
-               : new_aligned_by_runtime("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
+    bool own = IS_OWN(new_aligned) && IS_OWN(new_array_aligned);
+    void *block = own ? hak_aligned_alloc(alignment, size) : NULL;
+    if (HAK_LIKELY(block != NULL))
+        return block;
+    new_aligned_nothrow_form *next =
+        (new_aligned_nothrow_form *)hak_i_override_runtime_function("_ZnamSt11align_val_tRKSt9nothrow_t");
+    if (next != NULL)
+        return next(size, alignment, tag);
+    return own ? hak_i_override_new_retry(size, alignment) : new_array_aligned(size, alignment);
 }
 
 /* ----------------------------------------------------------------------------------------------------- delete ---- */

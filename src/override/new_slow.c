@@ -10,16 +10,26 @@
 #include "base/check.h"
 #include "override/override.h"
 
-/* A program linked with -static may be without the loader's functions. */
-#pragma weak dlopen
-#pragma weak dlsym
+/*
+ * In the archive, this is part of a C++ program, and its runtime is asked for as the program would. In the shared
+ * library there may be no runtime, or one that comes later with dlopen().
+ */
+#if HAK_RUNTIME_IS_LINKED
+#define RUNTIME_LINKAGE
+#else
+#define RUNTIME_LINKAGE __attribute__((weak))
+#endif
 
 typedef void new_handler(void);
 typedef new_handler *get_new_handler(void);
 typedef void throw_bad_alloc(void);
 
-extern get_new_handler linked_get_new_handler __asm__("_ZSt15get_new_handlerv") __attribute__((weak));
-extern throw_bad_alloc linked_throw_bad_alloc __asm__("_ZSt17__throw_bad_allocv") __attribute__((weak));
+extern get_new_handler linked_get_new_handler __asm__("_ZSt15get_new_handlerv") RUNTIME_LINKAGE;
+extern throw_bad_alloc linked_throw_bad_alloc __asm__("_ZSt17__throw_bad_allocv") RUNTIME_LINKAGE;
+
+/* The loader's functions are weak, for a program linked with -static is without them. */
+#pragma weak dlopen
+#pragma weak dlsym
 
 void *hak_i_override_runtime_function(const char *name)
 {
@@ -56,15 +66,23 @@ __attribute__((noreturn)) static void fail(void)
     abort();
 }
 
-void *hak_i_override_new_slow(size_t size, size_t alignment)
+void *hak_i_override_new_retry(size_t size, size_t alignment)
 {
     void *block = NULL;
-    while (block == NULL) {
-        new_handler *handler = hak_is_power_of_two(alignment) ? current_handler() : NULL;
+    while (block == NULL && hak_is_power_of_two(alignment)) {
+        new_handler *handler = current_handler();
         if (handler == NULL)
-            fail();
+            return NULL;
         handler();
         block = hak_aligned_alloc(alignment, size);
     }
+    return block;
+}
+
+void *hak_i_override_new_slow(size_t size, size_t alignment)
+{
+    void *block = hak_i_override_new_retry(size, alignment);
+    if (block == NULL)
+        fail();
     return block;
 }

@@ -27,9 +27,12 @@ HAK_EXPORT struct mallinfo __libc_mallinfo(void);
 /* -------------------------------------------------------------------------------------------- out of memory ---- */
 
 /*
- * What operator new does when there is no memory: it calls the program's new-handler and tries again, until there is
- * none, and throws std::bad_alloc. The alignment 1 is that of the plain forms.
+ * There is no memory: calls the program's new-handler and tries again, until there is no handler, and gives NULL. The
+ * alignment 1 is that of the plain forms.
  */
+HAK_COLD void *hak_i_override_new_retry(size_t size, size_t alignment);
+
+/* As above, and throws std::bad_alloc instead of giving NULL. */
 HAK_COLD void *hak_i_override_new_slow(size_t size, size_t alignment);
 
 /* The function of that name in the C++ runtime that the process has loaded, NULL where there is none. */
