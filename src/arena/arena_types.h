@@ -16,7 +16,7 @@ enum hak_arena_id {
 
 /* A large block: a span of its own. Records are type-stable. */
 struct hak_large {
-    size_t first_unit;
+    size_t first_unit;      /* atomic for statistics */
     size_t units;           /* atomic for statistics */
     size_t asked_units;     /* what the program may use; the rest of the span is slack */
     size_t written_units;   /* what it may have written, from the start */

@@ -94,7 +94,7 @@ static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_
         hak_i_arena_release(arena, first, units, units);
         return NULL;
     }
-    large->first_unit = first;
+    hak_store_relaxed(&large->first_unit, first);
     large->written_units = clean ? 0 : units;
     hak_store_relaxed(&large->units, hak_round_up(units, arena->grain_units));
     return large;

@@ -8,8 +8,8 @@
 #include "front/front_private.h"
 #include "os_boundary/os_boundary.h"
 
-/* Written before the fork, read after it. Handlers that run in between may use hakmem, and may be the first to do so.
- */
+/* Written before the fork, read after it: guarded by the lock of the start. A handler of others may fork, too. */
+static unsigned depth;
 static bool work_is_stopped;
 static bool others_are_quiet;
 
@@ -42,9 +42,13 @@ static void go_on(struct hak_process *process)
     hak_i_heaps_open_gate(&process->heaps);
 }
 
+/* Handlers of others that run meanwhile must not be the first to use hakmem. */
 static void before(void)
 {
+    (void)hak_i_front_start();
     hak_i_base_lock(&hak_i_front_start_lock);
+    if (depth++ != 0)
+        return;
     work_is_stopped = hak_i_front_started();
     if (work_is_stopped)
         stop_work(&hak_i_process);
@@ -53,21 +57,23 @@ static void before(void)
 
 static void after_in_parent(void)
 {
-    hak_i_base_lock_fork_ends();
-    if (work_is_stopped)
-        go_on(&hak_i_process);
+    if (--depth == 0) {
+        hak_i_base_lock_fork_ends();
+        if (work_is_stopped)
+            go_on(&hak_i_process);
+    }
     hak_i_base_unlock(&hak_i_front_start_lock);
 }
 
-/* The child's only thread is the one that took the locks. */
+/* The child's only thread is the one that took the locks. Threads that it has later find the heaps adopted. */
 static void after_in_child(void)
 {
+    if (work_is_stopped) {
+        hak_i_heaps_forget_heapless(&hak_i_process.heaps);
+        if (others_are_quiet)
+            hak_i_heaps_adopt_orphans(&hak_i_process.heaps, hak_i_front_heap());
+    }
     after_in_parent();
-    if (!work_is_stopped)
-        return;
-    hak_i_heaps_forget_heapless(&hak_i_process.heaps);
-    if (others_are_quiet)
-        hak_i_heaps_adopt_orphans(&hak_i_process.heaps, hak_i_front_heap());
 }
 
 void hak_i_front_watch_forks(void)

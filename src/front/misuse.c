@@ -95,7 +95,8 @@ void hak_i_front_misuse(enum hak_error_kind kind, const void *address, const str
 static bool is_ignored(const void *address)
 {
     (void)hak_i_front_start(); /* which reads the options */
-    return hak_load_relaxed(&hak_i_base_options.foreign_free) == HAK_FOREIGN_IGNORE || hak_i_os_is_loaders(address);
+    return hak_load_relaxed(&hak_i_base_options.foreign_free) == HAK_FOREIGN_IGNORE ||
+           hak_i_os_is_loaders(address, hak_owns);
 }
 
 void hak_i_front_misplaced(const void *address, const struct hak_look *look, const char *function)

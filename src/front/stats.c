@@ -36,6 +36,8 @@ static void add_bound_slab(struct hak_stats *stats, const struct hak_slab *slab)
     stats->slack_bytes += of->slab_bytes - (uint64_t)of->block_count * of->block_bytes;
 }
 
+HAK_STATIC_ASSERT(offsetof(struct hak_large, first_unit) == offsetof(struct hak_slab, start), "told apart by these");
+
 /* Adds what starts at a unit that is held; returns its units. */
 static size_t add_span(struct hak_stats *stats, const struct hak_process *process, size_t unit)
 {
@@ -48,8 +50,10 @@ static size_t add_span(struct hak_stats *stats, const struct hak_process *proces
         return units != 0 ? units : 1;
     }
     const struct hak_slab *slab = (const struct hak_slab *)record;
+    if (hak_load_relaxed(&slab->start) != hak_i_registry_address(&process->registry, unit))
+        return 1; /* another unit's, or a large block's that has just been freed: its first word is no address */
     uint8_t state = hak_load_relaxed(&slab->state);
-    if (hak_load_relaxed(&slab->start) != hak_i_registry_address(&process->registry, unit) || state == HAK_SLAB_UNUSED)
+    if (state == HAK_SLAB_UNUSED)
         return 1;
     size_t span_bytes = hak_load_relaxed(&slab->span_bytes);
     if (state == HAK_SLAB_BOUND)

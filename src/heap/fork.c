@@ -63,7 +63,7 @@ void hak_i_heaps_forget_heapless(struct hak_heaps *heaps)
 bool hak_i_heaps_has_others(const struct hak_heaps *heaps, const struct hak_heap *mine)
 {
     uint32_t held = heaps->heap_count - heaps->idle_count;
-    return held > (mine != NULL ? 1U : 0U);
+    return held > (mine != NULL ? 1U : 0U) || hak_load_seq_cst(&heaps->heapless) != 0;
 }
 
 void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct hak_heap *mine)

@@ -35,9 +35,9 @@ bool hak_i_os_is_privileged(void);
 
 /*
  * Whether `address` is the loader's: in its image, or beside a record of a library that it loaded. The loader allocates
- * before it has bound malloc. Only of an address that is nobody's in this process's heaps.
+ * before it has bound malloc. `is_ours` tells what was allocated here.
  */
-bool hak_i_os_is_loaders(const void *address);
+bool hak_i_os_is_loaders(const void *address, bool (*is_ours)(const void *address));
 
 /* A clock that only runs forward; cheap and coarse. */
 uint64_t hak_i_os_now_ms(void);

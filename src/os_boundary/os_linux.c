@@ -78,7 +78,7 @@ extern struct r_debug _r_debug __attribute__((weak)); /* glibc's list of what is
 
 static bool is_in_loaders_image(uintptr_t address)
 {
-    uintptr_t base = getauxval(AT_BASE);
+    uintptr_t base = &_r_debug != NULL ? _r_debug.r_ldbase : getauxval(AT_BASE);
     if (base == 0 || address < base)
         return false;
     const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)base;
@@ -92,20 +92,21 @@ static bool is_in_loaders_image(uintptr_t address)
     return address - base < ((image_bytes + page - 1) & ~(page - 1));
 }
 
-static bool is_beside_a_record(uintptr_t address)
+/* Records that the program's malloc gave come behind those from before it, and may be freed at any time. */
+static bool is_beside_a_record(uintptr_t address, bool (*is_ours)(const void *address))
 {
     if (&_r_debug == NULL)
         return false;
     size_t page = hak_i_os_page_bytes();
-    for (const struct link_map *record = _r_debug.r_map; record != NULL; record = record->l_next)
+    for (const struct link_map *record = _r_debug.r_map; record != NULL && !is_ours(record); record = record->l_next)
         if (((uintptr_t)record ^ address) < page)
             return true;
     return false;
 }
 
-bool hak_i_os_is_loaders(const void *address)
+bool hak_i_os_is_loaders(const void *address, bool (*is_ours)(const void *address))
 {
-    return is_in_loaders_image((uintptr_t)address) || is_beside_a_record((uintptr_t)address);
+    return is_in_loaders_image((uintptr_t)address) || is_beside_a_record((uintptr_t)address, is_ours);
 }
 
 /* ------------------------------------------------------------------------------------------------------- time ---- */

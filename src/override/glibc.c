@@ -32,12 +32,12 @@ static struct hak_stats statistics(void)
     return stats;
 }
 
+#if defined(__GLIBC__)
+
 static size_t free_bytes(const struct hak_stats *stats)
 {
     return stats->cached_bytes + stats->partial_bytes + stats->remote_bytes + stats->clean_bytes + stats->dirty_bytes;
 }
-
-#if defined(__GLIBC__)
 
 HAK_EXPORT struct mallinfo2 mallinfo2(void)
 {

@@ -8,6 +8,7 @@
 #define HAK_OVERRIDE_H
 
 #include <malloc.h>
+#include <stdio.h>
 
 #include "base/attributes.h"
 
@@ -22,7 +23,14 @@ HAK_EXPORT void free_sized(void *block, size_t size);
 HAK_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size);
 HAK_EXPORT void cfree(void *block);
 HAK_EXPORT void *pvalloc(size_t size);
+#if defined(__GLIBC__)
 HAK_EXPORT struct mallinfo __libc_mallinfo(void);
+#else
+HAK_EXPORT int malloc_trim(size_t pad);
+HAK_EXPORT int mallopt(int parameter, int value);
+HAK_EXPORT void malloc_stats(void);
+HAK_EXPORT int malloc_info(int options, FILE *stream);
+#endif
 
 /* -------------------------------------------------------------------------------------------- out of memory ---- */
 

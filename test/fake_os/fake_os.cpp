@@ -444,7 +444,7 @@ bool hak_i_os_is_privileged(void)
     return world.privileged;
 }
 
-bool hak_i_os_is_loaders(const void *)
+bool hak_i_os_is_loaders(const void *, bool (*)(const void *))
 {
     return false; // this world has no loader
 }
