@@ -13,13 +13,14 @@
 #define HAK_NOINLINE __attribute__((noinline))
 #define HAK_INLINE static inline __attribute__((always_inline))
 #define HAK_CACHE_LINE_BYTES 64
+#define HAK_ALIGNED(bytes) __attribute__((aligned(bytes)))
+
 /* Another name for a function of the same file, for which the compiler knows the same. */
 #if __has_attribute(copy)
 #define HAK_ALIAS_OF(function) __attribute__((alias(#function), copy(function)))
 #else
 #define HAK_ALIAS_OF(function) __attribute__((alias(#function)))
 #endif
-#define HAK_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 #if defined(__cplusplus)
 #define HAK_STATIC_ASSERT(condition, text) static_assert(condition, text)

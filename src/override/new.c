@@ -55,34 +55,44 @@ FORM_AND_OWN(void *, new_array_aligned, "_ZnamSt11align_val_t", size_t size, siz
 
 /*
  * What the form throws can be caught only in C++. So when memory has run out, or the program has replaced the form, the
- * C++ runtime's nothrow form goes on, which calls it. A program linked with -static has none but these: a new-handler
- * must not throw there.
+ * C++ runtime's nothrow form goes on, which calls it. A program that has linked its runtime statically has none but
+ * these: nothing must throw there.
  */
+typedef void *new_form(size_t size);
+typedef void *new_aligned_form(size_t size, size_t alignment);
 typedef void *new_nothrow_form(size_t size, const struct nothrow *tag);
 typedef void *new_aligned_nothrow_form(size_t size, size_t alignment, const struct nothrow *tag);
+
+static void *retry_plain(size_t size)
+{
+    return hak_i_override_new_retry(size, 1);
+}
+
+static HAK_COLD void *go_on(const char *runtime_form, size_t size, const struct nothrow *tag, new_form *otherwise)
+{
+    new_nothrow_form *next = (new_nothrow_form *)hak_i_override_runtime_function(runtime_form);
+    return next != NULL ? next(size, tag) : otherwise(size);
+}
+
+static HAK_COLD void *go_on_aligned(const char *runtime_form, size_t size, size_t alignment, const struct nothrow *tag,
+                                    new_aligned_form *otherwise)
+{
+    new_aligned_nothrow_form *next = (new_aligned_nothrow_form *)hak_i_override_runtime_function(runtime_form);
+    return next != NULL ? next(size, alignment, tag) : otherwise(size, alignment);
+}
 
 FORM(void *, new_nothrow, "_ZnwmRKSt9nothrow_t", size_t size, const struct nothrow *tag)
 {
     bool own = IS_OWN(new_plain);
     void *block = own ? hak_alloc(size) : NULL;
-    if (HAK_LIKELY(block != NULL))
-        return block;
-    new_nothrow_form *next = (new_nothrow_form *)hak_i_override_runtime_function("_ZnwmRKSt9nothrow_t");
-    if (next != NULL)
-        return next(size, tag);
-    return own ? hak_i_override_new_retry(size, 1) : new_plain(size);
+    return HAK_LIKELY(block != NULL) ? block : go_on("_ZnwmRKSt9nothrow_t", size, tag, own ? retry_plain : new_plain);
 }
 
 FORM(void *, new_array_nothrow, "_ZnamRKSt9nothrow_t", size_t size, const struct nothrow *tag)
 {
     bool own = IS_OWN(new_plain) && IS_OWN(new_array);
     void *block = own ? hak_alloc(size) : NULL;
-    if (HAK_LIKELY(block != NULL))
-        return block;
-    new_nothrow_form *next = (new_nothrow_form *)hak_i_override_runtime_function("_ZnamRKSt9nothrow_t");
-    if (next != NULL)
-        return next(size, tag);
-    return own ? hak_i_override_new_retry(size, 1) : new_array(size);
+    return HAK_LIKELY(block != NULL) ? block : go_on("_ZnamRKSt9nothrow_t", size, tag, own ? retry_plain : new_array);
 }
 
 FORM(void *, new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", size_t size, size_t alignment,
@@ -90,13 +100,9 @@ FORM(void *, new_aligned_nothrow, "_ZnwmSt11align_val_tRKSt9nothrow_t", size_t s
 {
     bool own = IS_OWN(new_aligned);
     void *block = own ? hak_aligned_alloc(alignment, size) : NULL;
-    if (HAK_LIKELY(block != NULL))
-        return block;
-    new_aligned_nothrow_form *next =
-        (new_aligned_nothrow_form *)hak_i_override_runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t");
-    if (next != NULL)
-        return next(size, alignment, tag);
-    return own ? hak_i_override_new_retry(size, alignment) : new_aligned(size, alignment);
+    return HAK_LIKELY(block != NULL) ? block
+                                     : go_on_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
+                                                     own ? hak_i_override_new_retry : new_aligned);
 }
 
 FORM(void *, new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", size_t size, size_t alignment,
@@ -104,13 +110,9 @@ FORM(void *, new_array_aligned_nothrow, "_ZnamSt11align_val_tRKSt9nothrow_t", si
 {
     bool own = IS_OWN(new_aligned) && IS_OWN(new_array_aligned);
     void *block = own ? hak_aligned_alloc(alignment, size) : NULL;
-    if (HAK_LIKELY(block != NULL))
-        return block;
-    new_aligned_nothrow_form *next =
-        (new_aligned_nothrow_form *)hak_i_override_runtime_function("_ZnamSt11align_val_tRKSt9nothrow_t");
-    if (next != NULL)
-        return next(size, alignment, tag);
-    return own ? hak_i_override_new_retry(size, alignment) : new_array_aligned(size, alignment);
+    return HAK_LIKELY(block != NULL) ? block
+                                     : go_on_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
+                                                     own ? hak_i_override_new_retry : new_array_aligned);
 }
 
 /* ----------------------------------------------------------------------------------------------------- delete ---- */
