@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arena/runs.h"
 
-#include "base/atomic.h"
-#include "base/bits.h"
+#include "base/bitmap.h"
 
 /* After so many runs that are long enough but lie badly, one is looked for that is long enough wherever it lies. */
 #define BAD_FITS_MAX 32
@@ -131,15 +130,10 @@ static void refresh(struct hak_runs *runs, size_t first, size_t count)
 
 static void change(struct hak_runs *runs, size_t first, size_t count, bool stored_bits)
 {
-    size_t end = first + count;
-    for (size_t unit = first; unit < end;) {
-        unsigned bit = unit % 64;
-        unsigned taken = (unsigned)(end - unit < 64U - bit ? end - unit : 64U - bit);
-        uint64_t mask = hak_bits_range(bit, taken);
-        uint64_t word = runs->words[unit / 64];
-        hak_store_relaxed(&runs->words[unit / 64], stored_bits ? word | mask : word & ~mask);
-        unit += taken;
-    }
+    if (stored_bits)
+        hak_bitmap_set(runs->words, first, count);
+    else
+        hak_bitmap_clear(runs->words, first, count);
     refresh(runs, first, count);
 }
 
@@ -246,15 +240,8 @@ bool hak_i_runs_has(const struct hak_runs *runs, size_t unit)
 
 size_t hak_i_runs_count(const struct hak_runs *runs, size_t first, size_t count)
 {
-    size_t end = first + count;
-    size_t total = 0;
-    for (size_t unit = first; unit < end;) {
-        unsigned bit = unit % 64;
-        unsigned taken = (unsigned)(end - unit < 64U - bit ? end - unit : 64U - bit);
-        total += hak_bits_count(word_at(runs, unit / 64) & hak_bits_range(bit, taken));
-        unit += taken;
-    }
-    return total;
+    size_t set = hak_bitmap_count(runs->words, first, count);
+    return runs->inverted ? count - set : set;
 }
 
 static bool same(struct hak_run a, struct hak_run b)

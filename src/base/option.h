@@ -19,6 +19,9 @@ struct hak_options {
 extern struct hak_options hak_i_base_options;
 
 enum hak_option_choice {
+    HAK_THP_AUTO = 0,
+    HAK_THP_NEVER = 1,
+    HAK_THP_ALWAYS = 2,
     HAK_PREWARM_OFF = 0,
     HAK_PREWARM_FIXED = 1,
     HAK_CHECK_FAST = 0,
