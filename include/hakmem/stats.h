@@ -48,7 +48,8 @@
     X(os_release_calls,       "count", "system calls that gave addresses back")                                        \
     X(os_remap_calls,         "count", "system calls that moved pages")                                                \
     X(os_advise_calls,        "count", "system calls that asked for or against huge pages")                            \
-    X(os_failed_calls,        "count", "memory system calls that failed")
+    X(os_failed_calls,        "count", "memory system calls that failed")                                              \
+    X(huge_bytes,             "bytes", "the part of committed for which huge pages were asked")
 // clang-format on
 
 #define HAK_STATS_FIELD(field, unit, sentence) uint64_t field;

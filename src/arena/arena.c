@@ -2,8 +2,7 @@
 #include "arena/arena.h"
 
 #include "arena/arena_private.h"
-#include "base/atomic.h"
-#include "base/bits.h"
+#include "base/bitmap.h"
 #include "base/option.h"
 #include "os_boundary/os_boundary.h"
 
@@ -22,20 +21,24 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
 {
     size_t set_bytes = hak_i_runs_bytes(registry->units);
     size_t bitmap_bytes = registry->units / 8;
-    char *memory = (char *)hak_i_meta_carve(meta, 3 * set_bytes + 2 * bitmap_bytes);
+    char *memory = (char *)hak_i_meta_carve(meta, 3 * set_bytes + 4 * bitmap_bytes);
     if (memory == NULL)
         return false;
+    char *bitmaps = memory + 3 * set_bytes;
     size_t phase = registry->base >> HAK_UNIT_SHIFT;
     size_t page = hak_i_os_page_bytes();
     *arena = (struct hak_arena){.registry = registry,
                                 .meta = meta,
-                                .purged = (uint64_t *)(void *)(memory + 3 * set_bytes),
-                                .taken = (uint64_t *)(void *)(memory + 3 * set_bytes + bitmap_bytes),
+                                .purged = (uint64_t *)(void *)bitmaps,
+                                .taken = (uint64_t *)(void *)(bitmaps + bitmap_bytes),
+                                .huge = (uint64_t *)(void *)(bitmaps + 2 * bitmap_bytes),
+                                .zeroed = (uint64_t *)(void *)(bitmaps + 3 * bitmap_bytes),
                                 .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1};
     hak_i_base_lock_init(&arena->lock, HAK_RANK_ARENA);
     hak_i_runs_init(&arena->reserve, memory, registry->units, phase, true);
     hak_i_runs_init(&arena->free, memory + set_bytes, registry->units, phase, false);
     hak_i_runs_init(&arena->dirty, memory + 2 * set_bytes, registry->units, phase, false);
+    hak_i_arena_advise_range(arena);
     return true;
 }
 
@@ -67,14 +70,16 @@ size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit)
 
 bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units)
 {
+    hak_i_arena_open_pages_locked(arena, (struct hak_span){first, units});
     size_t dirty = hak_i_runs_count(&arena->dirty, first, units);
+    size_t zeroed = hak_bitmap_clear(arena->zeroed, first, units);
     hak_i_runs_remove(&arena->free, first, units);
     if (dirty != 0)
         hak_i_runs_remove(&arena->dirty, first, units);
     arena->free_units -= units;
     hak_store_relaxed(&arena->dirty_units, arena->dirty_units - dirty);
     hak_i_arena_credit_locked(arena, first, units);
-    return dirty == 0;
+    return dirty == zeroed;
 }
 
 void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units)
@@ -148,28 +153,31 @@ static size_t larger(size_t a, size_t b)
 }
 
 /* The steps grow with the memory, also where a span needed more than a step. */
-static void note_growth(struct hak_arena *arena, size_t units)
+static void note_growth(struct hak_arena *arena, size_t first, size_t units, bool huge)
 {
     arena->growth_steps += units >= step_units(arena);
     arena->committed_units += units;
+    if (huge)
+        hak_i_arena_note_huge_locked(arena, (struct hak_span){first, units});
 }
 
 /* Something else is mapped there, which is not ours. */
 static void set_taken(struct hak_arena *arena, size_t first, size_t units)
 {
-    for (size_t unit = first; unit < first + units; unit++)
-        hak_store_relaxed(&arena->taken[unit / 64], arena->taken[unit / 64] | (uint64_t)1 << unit % 64);
+    hak_bitmap_set(arena->taken, first, units);
 }
 
 /* Takes units out of the reserve and makes them usable; the caller holds the lock, which is let go in between. */
-static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first, size_t units)
+static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first, size_t units, bool huge)
 {
     hak_i_runs_remove(&arena->reserve, first, units);
     hak_i_base_unlock(&arena->lock);
     enum hak_os_result result = commit(arena, first, units);
+    if (result == HAK_OS_DONE)
+        hak_i_arena_advise_chunk(arena, (struct hak_span){first, units}, huge);
     hak_i_base_lock(&arena->lock);
     if (result == HAK_OS_DONE)
-        note_growth(arena, units);
+        note_growth(arena, first, units, huge);
     else if (result == HAK_OS_TAKEN)
         set_taken(arena, first, units);
     else
@@ -178,13 +186,13 @@ static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first,
 }
 
 /* Adds a run of free units at a multiple of `align`: where it starts, or HAK_NO_UNIT. */
-static size_t grow_by(struct hak_arena *arena, size_t units, size_t align)
+static size_t grow_by(struct hak_arena *arena, size_t units, size_t align, bool huge)
 {
     for (int attempt = 0; attempt < TAKEN_PLACES_MAX; attempt++) {
         size_t first = hak_i_runs_find(&arena->reserve, units, align);
         if (first == HAK_NO_UNIT)
             return HAK_NO_UNIT;
-        enum hak_os_result result = commit_reserved(arena, first, units);
+        enum hak_os_result result = commit_reserved(arena, first, units, huge);
         if (result == HAK_OS_DONE)
             hak_i_arena_put_locked(arena, first, units, 0);
         if (result != HAK_OS_TAKEN)
@@ -193,12 +201,21 @@ static size_t grow_by(struct hak_arena *arena, size_t units, size_t align)
     return HAK_NO_UNIT;
 }
 
+/* A step that ends where a huge page does, if memory is added where the last was. */
+static size_t step_to_page_end(const struct hak_arena *arena)
+{
+    size_t step = step_units(arena);
+    size_t first = hak_i_runs_find(&arena->reserve, step, arena->grain_units);
+    return first == HAK_NO_UNIT ? step : hak_round_up(first + step, HAK_HUGE_UNITS) - first;
+}
+
 /* A whole step if that can be had, else what is needed. */
 static size_t grow(struct hak_arena *arena, size_t units, size_t align)
 {
-    size_t step = step_units(arena);
-    size_t first = step > units ? grow_by(arena, step, align) : HAK_NO_UNIT;
-    return first != HAK_NO_UNIT ? first : grow_by(arena, units, align);
+    bool huge = hak_i_arena_grows_huge_locked(arena, units);
+    size_t step = huge ? step_to_page_end(arena) : step_units(arena);
+    size_t first = step > units ? grow_by(arena, step, align, huge) : HAK_NO_UNIT;
+    return first != HAK_NO_UNIT ? first : grow_by(arena, units, align, huge);
 }
 
 /* After growing, an earlier place may fit together with what was free before it. */
@@ -228,8 +245,12 @@ size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_u
     if (units > arena->registry->units || align_units > arena->registry->units)
         return HAK_NO_UNIT;
     hak_i_base_lock(&arena->lock);
+    size_t dirty_units = arena->dirty_units;
     size_t first = acquire_locked(arena, units, larger(align_units, arena->grain_units), clean);
+    bool over = arena->dirty_units > dirty_units && hak_i_arena_over_bound_locked(arena);
     hak_i_base_unlock(&arena->lock);
+    if (over)
+        hak_i_arena_settle(arena);
     return first;
 }
 
@@ -254,11 +275,11 @@ static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t unit
     size_t there = hak_i_runs_length(&arena->reserve, first, wanted);
     if (there < units)
         return 0;
-    if (there > units && commit_reserved(arena, first, there) == HAK_OS_DONE)
+    if (there > units && commit_reserved(arena, first, there, false) == HAK_OS_DONE)
         return there;
     if (hak_i_runs_length(&arena->reserve, first, units) < units)
         return 0;
-    return commit_reserved(arena, first, units) == HAK_OS_DONE ? units : 0;
+    return commit_reserved(arena, first, units, false) == HAK_OS_DONE ? units : 0;
 }
 
 /* What is free already is taken last, for the lock is let go while more is made usable. */
@@ -297,7 +318,7 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
         return HAK_NO_UNIT;
     size_t run = hak_i_runs_find(&arena->reserve, longest, 1);
     size_t first = hak_round_down(run + longest / 2, alignment);
-    if (commit_reserved(arena, first, step) != HAK_OS_DONE)
+    if (commit_reserved(arena, first, step, false) != HAK_OS_DONE)
         return HAK_NO_UNIT;
     *units = step;
     return first;

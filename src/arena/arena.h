@@ -46,7 +46,7 @@ bool hak_i_arena_holds(const struct hak_arena *arena, size_t unit);
 size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit);
 
 /*
- * The number of a broken invariant: 1 to 5 for A1 to A5, 6 and 7 for B1 and B2; 0 when all hold. Reads all free memory.
+ * The number of a broken invariant: 1 to 6 for A1 to A6, 7 and 8 for B1 and B2; 0 when all hold. Reads all free memory.
  */
 int hak_i_arena_audit(struct hak_arena *arena);
 

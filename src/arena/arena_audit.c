@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "arena/arena_private.h"
+#include "base/bitmap.h"
 
 static bool reads_as_zero(const struct hak_arena *arena, size_t unit)
 {
@@ -17,6 +18,7 @@ struct census {
     size_t held_units;
     bool overlap;
     bool written;
+    bool zeroed_outside;
 };
 
 static void add_unit(struct census *census, const struct hak_arena *arena, size_t unit)
@@ -28,7 +30,9 @@ static void add_unit(struct census *census, const struct hak_arena *arena, size_
     census->dirty_units += is_dirty;
     census->held_units += hak_i_arena_holds(arena, unit);
     census->overlap |= (is_free && is_reserved) || (is_dirty && !is_free);
-    census->written |= is_free && !is_reserved && !is_dirty && !reads_as_zero(arena, unit);
+    bool is_zeroed = hak_bitmap_count(arena->zeroed, unit, 1) != 0;
+    census->zeroed_outside |= is_zeroed && !is_dirty;
+    census->written |= is_free && !is_reserved && (is_zeroed || !is_dirty) && !reads_as_zero(arena, unit);
 }
 
 static bool trees_agree(const struct hak_arena *arena)
@@ -51,8 +55,10 @@ static int audit_locked(const struct hak_arena *arena)
         return 4;
     if (!trees_agree(arena))
         return 5;
+    if (census.zeroed_outside || hak_bitmap_count(arena->huge, 0, arena->huge_end) != arena->huge_pages)
+        return 6;
     int broken = hak_i_big_cache_audit(&arena->cache);
-    return broken == 0 ? 0 : 5 + broken;
+    return broken == 0 ? 0 : 6 + broken;
 }
 
 int hak_i_arena_audit(struct hak_arena *arena)

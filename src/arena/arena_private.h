@@ -7,8 +7,35 @@
 
 HAK_EXTERN_C_BEGIN
 
+/* In units. */
+struct hak_span {
+    size_t first;
+    size_t units;
+};
+
 /* Takes these free units out of the sets; returns whether they all read as 0. */
 bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* What the kernel is told at the start, of memory that is not usable yet. */
+void hak_i_arena_advise_range(const struct hak_arena *arena);
+
+/* Whether a chunk that is made usable for a span of `units` asks for huge pages; and what follows from it. */
+bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units);
+void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge);
+void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk);
+
+/* These free units are about to be taken. */
+void hak_i_arena_open_pages_locked(struct hak_arena *arena, struct hak_span span);
+
+/* Free written units that are whole huge pages, one run of `units` or hardly more; none: an empty span. */
+struct hak_span hak_i_arena_find_whole_pages_locked(const struct hak_arena *arena, size_t units);
+
+/*
+ * The span is about to be given back. True: huge pages lie in part in it, and the kernel is to be told that they are
+ * none any more.
+ */
+bool hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span);
+void hak_i_arena_advise_split(const struct hak_arena *arena, struct hak_span span);
 
 /* Puts held units back; the first `dirty_units` were written. */
 void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);

@@ -24,6 +24,8 @@ struct hak_large {
     struct hak_large *previous;
 };
 
+#define HAK_HUGE_UNITS (2 * HAK_MIB / HAK_UNIT_BYTES)
+
 /* Sizes in units: 8 bins per doubling. */
 #define HAK_BIG_CACHE_BINS 256
 
@@ -47,8 +49,9 @@ struct hak_big_cache {
  *   A1  reserve, free are disjoint; dirty is a subset of free
  *   A2  free_units and dirty_units are the sizes of the sets free and dirty
  *   A3  held units = committed_units - free_units
- *   A4  a free unit that is not dirty reads as 0
+ *   A4  a free unit that is not dirty, or is zeroed, reads as 0
  *   A5  the trees over the sets say what their bitmaps say
+ *   A6  zeroed is a subset of dirty; huge_pages is the size of huge
  */
 struct hak_arena {
     struct hak_lock lock; /* guards all that follows; no system call is made under it */
@@ -58,9 +61,13 @@ struct hak_arena {
     struct hak_runs free;
     struct hak_runs dirty;
     uint64_t *purged;   /* a bit per unit: given back, and not handed out since */
+    uint64_t *huge;     /* a bit per huge page that was asked for */
+    uint64_t *zeroed;   /* a bit per unit: dirty only because its huge page is there; it reads as 0 */
     uint64_t *taken;    /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
     size_t committed_units;
+    size_t huge_pages; /* bits in huge */
+    size_t huge_end;   /* above the highest that was ever set */
     size_t free_units;
     size_t dirty_units;       /* atomic (relaxed): read without the lock where a slab is retained */
     size_t last_bound_units;  /* what the bound was when it was last looked at; atomic (relaxed) */

@@ -2,23 +2,21 @@
 // The bound on free written memory. What exceeds it is given back where it arises: the longest spans first, unlinked
 // under the lock, given back outside it, and then free and clean.
 #include "arena/arena_private.h"
-#include "base/atomic.h"
-#include "base/bits.h"
+#include "base/bitmap.h"
 #include "base/option.h"
 #include "os_boundary/os_boundary.h"
 
 /* Spans unlinked at a time. */
 #define BATCH_SPANS 16
 
-/* A long span is given back in parts of this size, so that a call does not give back far more than it must. */
-#define PART_UNITS (2 * HAK_MIB / HAK_UNIT_BYTES)
-
-/* Memory needed again within this time after it was given back should have been kept. */
+/* Memory needed again within this time after it was given back should have been kept, and more like it. */
 #define REGRET_MS 1000
+#define REGRET_WEIGHT 4
 
-struct span {
-    size_t first;
-    size_t units;
+/* A span on its way back. */
+struct victim {
+    struct hak_span span;
+    bool splits_pages;
 };
 
 static size_t retained_units(const struct hak_arena *arena)
@@ -73,33 +71,13 @@ bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
     return !arena->purge_refused && written_units(arena) > arena->last_bound_units;
 }
 
-/* ------------------------------------------------------------------------------------------- what was purged ---- */
-
-static void mark_purged(struct hak_arena *arena, struct span span)
-{
-    for (size_t unit = span.first; unit < span.first + span.units; unit++)
-        arena->purged[unit / 64] |= (uint64_t)1 << unit % 64;
-}
-
-static size_t unmark_purged(struct hak_arena *arena, size_t first, size_t units)
-{
-    size_t marked = 0;
-    for (size_t unit = first; unit < first + units;) {
-        unsigned bit = unit % 64;
-        unsigned count = (unsigned)(first + units - unit < 64U - bit ? first + units - unit : 64U - bit);
-        uint64_t mask = hak_bits_range(bit, count);
-        marked += hak_bits_count(arena->purged[unit / 64] & mask);
-        arena->purged[unit / 64] &= ~mask;
-        unit += count;
-    }
-    return marked;
-}
+/* ------------------------------------------------------------------------------------------------ regretting ---- */
 
 void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units)
 {
     if (arena->purged_units == 0)
         return;
-    size_t regretted = unmark_purged(arena, first, units);
+    size_t regretted = hak_bitmap_clear(arena->purged, first, units);
     if (regretted == 0)
         return;
     uint64_t now_ms = hak_i_os_now_ms();
@@ -107,68 +85,95 @@ void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t uni
         return;
     size_t most = option_units(&hak_i_base_options.reuse_max);
     arena->repurchased_units += regretted;
-    arena->credit_units = arena->credit_units + regretted < most ? arena->credit_units + regretted : most;
+    size_t credit = arena->credit_units + REGRET_WEIGHT * regretted;
+    arena->credit_units = credit < most ? credit : most;
     arena->credit_ms = now_ms;
 }
 
 /* ----------------------------------------------------------------------------------------------- giving back ---- */
 
-static struct span take_cached(struct hak_arena *arena)
+static struct hak_span take_cached(struct hak_arena *arena)
 {
     struct hak_large *large = hak_i_big_cache_evict(&arena->cache);
-    struct span span = {large->first_unit, large->units};
+    struct hak_span span = {large->first_unit, large->units};
     hak_i_arena_large_retire_locked(arena, large);
     return span;
 }
 
-static struct span take_dirty(struct hak_arena *arena, size_t longest, size_t excess)
+/* Up to `units` of a run, from its end: without the parts of huge pages at its ends, if there are others in it. */
+static struct hak_span part_of_run(size_t first, size_t end, size_t units)
 {
+    size_t first_page = hak_round_up(first, HAK_HUGE_UNITS);
+    size_t end_page = hak_round_down(end, HAK_HUGE_UNITS);
+    if (first_page < end_page) {
+        first = first_page;
+        end = end_page;
+    }
+    units = units < end - first ? units : end - first;
+    return (struct hak_span){end - units, units};
+}
+
+static struct hak_span find_dirty(const struct hak_arena *arena, size_t longest, size_t units)
+{
+    struct hak_span pages = hak_i_arena_find_whole_pages_locked(arena, units);
+    if (pages.units != 0 || longest == 0)
+        return pages;
     size_t first = hak_i_runs_find(&arena->dirty, longest, 1);
-    size_t wanted = hak_round_up(excess, PART_UNITS);
-    size_t units = wanted < longest ? wanted : longest;
-    struct span span = {first + longest - units, units};
-    hak_i_arena_take_locked(arena, span.first, span.units);
+    return part_of_run(first, first + longest, units);
+}
+
+/* Whole huge pages, then the longest. An empty span: there is nothing. */
+static struct hak_span take_written(struct hak_arena *arena, size_t excess)
+{
+    size_t longest = hak_i_runs_longest(&arena->dirty);
+    size_t cached = hak_i_big_cache_largest(&arena->cache);
+    if (cached != 0 && cached >= longest)
+        return take_cached(arena);
+    struct hak_span span = find_dirty(arena, longest, hak_round_up(excess, HAK_HUGE_UNITS));
+    if (span.units != 0)
+        hak_i_arena_take_locked(arena, span.first, span.units);
     return span;
 }
 
-/* The longest written spans that together hold what exceeds `target_units`; returns how many. */
-static size_t take_victims(struct hak_arena *arena, size_t target_units, struct span *spans)
+/* Written spans that together hold what exceeds `target_units`; returns how many. */
+static size_t take_victims(struct hak_arena *arena, size_t target_units, struct victim *victims)
 {
     size_t count = 0;
     while (count < BATCH_SPANS && written_units(arena) > target_units) {
-        size_t longest = hak_i_runs_longest(&arena->dirty);
-        size_t cached = hak_i_big_cache_largest(&arena->cache);
-        if (longest == 0 && cached == 0)
+        struct hak_span span = take_written(arena, written_units(arena) - target_units);
+        if (span.units == 0)
             break;
-        spans[count++] =
-            cached >= longest ? take_cached(arena) : take_dirty(arena, longest, written_units(arena) - target_units);
+        victims[count++] = (struct victim){span, hak_i_arena_split_pages_locked(arena, span)};
     }
     return count;
 }
 
-static bool purge_span(const struct hak_arena *arena, struct span span)
+static bool purge_victim(const struct hak_arena *arena, const struct victim *victim)
 {
-    void *address = (void *)hak_i_registry_address(arena->registry, span.first);
-    return hak_i_os_purge(address, span.units << HAK_UNIT_SHIFT);
+    void *address = (void *)hak_i_registry_address(arena->registry, victim->span.first);
+    if (victim->splits_pages)
+        hak_i_arena_advise_split(arena, victim->span);
+    return hak_i_os_purge(address, victim->span.units << HAK_UNIT_SHIFT);
 }
 
-/* Gives the spans back, which no one else can see, and puts them into the free set. */
-static size_t purge_spans(struct hak_arena *arena, const struct span *spans, size_t count, bool explicitly)
+/* Gives them back, which no one else can see, and puts them into the free set. */
+static size_t purge_victims(struct hak_arena *arena, const struct victim *victims, size_t count, bool explicitly)
 {
     bool purged[BATCH_SPANS];
     size_t total_units = 0;
     hak_i_base_unlock(&arena->lock);
     for (size_t i = 0; i < count; i++)
-        purged[i] = purge_span(arena, spans[i]);
+        purged[i] = purge_victim(arena, &victims[i]);
     hak_i_base_lock(&arena->lock);
     for (size_t i = 0; i < count; i++) {
-        hak_i_arena_put_locked(arena, spans[i].first, spans[i].units, purged[i] ? 0 : spans[i].units);
+        struct hak_span span = victims[i].span;
+        hak_i_arena_put_locked(arena, span.first, span.units, purged[i] ? 0 : span.units);
         arena->purge_refused |= !purged[i];
         if (!purged[i])
             continue;
-        total_units += spans[i].units;
+        total_units += span.units;
         if (!explicitly)
-            mark_purged(arena, spans[i]);
+            hak_bitmap_set(arena->purged, span.first, span.units);
     }
     arena->purged_units += total_units;
     return total_units;
@@ -176,13 +181,13 @@ static size_t purge_spans(struct hak_arena *arena, const struct span *spans, siz
 
 static size_t purge_down_to(struct hak_arena *arena, size_t target_units, bool explicitly)
 {
-    struct span spans[BATCH_SPANS];
+    struct victim victims[BATCH_SPANS];
     size_t total_units = 0;
     arena->last_purge_ms = hak_i_os_now_ms();
-    size_t count = take_victims(arena, target_units, spans);
+    size_t count = take_victims(arena, target_units, victims);
     while (count != 0) {
-        total_units += purge_spans(arena, spans, count, explicitly);
-        count = arena->purge_refused ? 0 : take_victims(arena, target_units, spans);
+        total_units += purge_victims(arena, victims, count, explicitly);
+        count = arena->purge_refused ? 0 : take_victims(arena, target_units, victims);
     }
     return total_units;
 }
@@ -191,7 +196,7 @@ void hak_i_arena_settle(struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
     if (hak_i_arena_over_bound_locked(arena))
-        purge_down_to(arena, bound_units(arena) / 4 * 3, false);
+        purge_down_to(arena, bound_units(arena) / 16 * 15, false);
     hak_i_base_unlock(&arena->lock);
 }
 

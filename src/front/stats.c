@@ -127,6 +127,7 @@ static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
     stats->clean_bytes = bytes_of(arena->free_units - arena->dirty_units);
     stats->dirty_bytes = bytes_of(arena->dirty_units + arena->cache.units);
     stats->committed_bytes = bytes_of(arena->committed_units);
+    stats->huge_bytes = bytes_of(arena->huge_pages * HAK_HUGE_UNITS);
     stats->large_cache_hits = arena->cache.hits;
     stats->large_cache_misses = arena->cache.misses;
     stats->purged_bytes = bytes_of(arena->purged_units);

@@ -66,6 +66,9 @@ bool hak_i_os_commit(void *address, size_t bytes);
 /* Gives the pages back and keeps the addresses; what is read next is 0. */
 bool hak_i_os_purge(void *address, size_t bytes);
 
+/* Asks for huge pages in this memory, reserved or committed, or for none. */
+bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge);
+
 /* Gives the addresses back. */
 void hak_i_os_release(void *address, size_t bytes);
 

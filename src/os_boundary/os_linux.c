@@ -178,6 +178,14 @@ bool hak_i_os_purge(void *address, size_t bytes)
     return done;
 }
 
+bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge)
+{
+    int saved_errno = errno;
+    bool done = counted(HAK_OS_ADVISE, madvise(address, bytes, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE) == 0);
+    errno = saved_errno;
+    return done;
+}
+
 void hak_i_os_release(void *address, size_t bytes)
 {
     int saved_errno = errno;

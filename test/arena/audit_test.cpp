@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Each invariant of arena_types.h broken once: the audit must say so, by its number.
 #include "arena/fixture.h"
+#include "base/bitmap.h"
 
 using namespace hak_test;
 
@@ -8,13 +9,14 @@ namespace {
 
 enum Number {
     SOUND = 0,
-    SETS_APART = 1,   // A1
-    SETS_COUNTED = 2, // A2
-    HELD_COUNTED = 3, // A3
+    SETS_APART = 1,    // A1
+    SETS_COUNTED = 2,  // A2
+    HELD_COUNTED = 3,  // A3
     CLEAN_IS_ZERO = 4, // A4
     TREES_AGREE = 5,   // A5
-    BINS_AGREE = 6,    // B1
-    CACHE_COUNTED = 7, // B2
+    HUGE_COUNTED = 6,  // A6
+    BINS_AGREE = 7,    // B1
+    CACHE_COUNTED = 8, // B2
 };
 
 class ArenaAudit : public System {
@@ -89,6 +91,27 @@ TEST_F(ArenaAudit, A5SeesATreeThatDisagreesWithItsBits)
         runs->nodes[1].longest--;
     }
     EXPECT_EQ(audit(), SOUND);
+}
+
+TEST_F(ArenaAudit, A4SeesAZeroedUnitThatIsNotZero)
+{
+    Span written = space.acquire(1);
+    memset(space.at(written.first), 1, UNIT);
+    space.release(written, 1);
+    hak_bitmap_set(space.arena.zeroed, written.first, 1);
+    EXPECT_EQ(audit(), CLEAN_IS_ZERO);
+}
+
+TEST_F(ArenaAudit, A6SeesAZeroedUnitThatIsNotDirty)
+{
+    hak_bitmap_set(space.arena.zeroed, clean, 1);
+    EXPECT_EQ(audit(), HUGE_COUNTED);
+}
+
+TEST_F(ArenaAudit, A6SeesAWrongCountOfHugePages)
+{
+    space.arena.huge_pages++;
+    EXPECT_EQ(audit(), HUGE_COUNTED);
 }
 
 TEST_F(ArenaAudit, B1SeesAnEmptyBinMarkedAsFilled)

@@ -202,7 +202,7 @@ bool fails(hak_os_call kind)
 
 bool note(hak_os_call kind, uintptr_t address, size_t bytes, bool done)
 {
-    world.calls.push_back({kind, address, bytes, done});
+    world.calls.push_back({kind, address, bytes, done, false});
     world.counts[kind]++;
     world.failed_count += !done;
     return done;
@@ -509,6 +509,17 @@ bool hak_i_os_purge(void *address, size_t bytes)
     require(covers_committed(first, bytes), "purged outside committed memory", first, bytes);
     bool done = !fails(HAK_OS_PURGE) && madvise(address, bytes, MADV_DONTNEED) == 0;
     return note(HAK_OS_PURGE, first, bytes, done);
+}
+
+bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge)
+{
+    Entry entry;
+    uintptr_t first = reinterpret_cast<uintptr_t>(address);
+    require_pages(first, bytes);
+    require(covers_ours(first, bytes), "advised outside a reservation", first, bytes);
+    bool done = note(HAK_OS_ADVISE, first, bytes, !fails(HAK_OS_ADVISE));
+    world.calls.back().huge = huge;
+    return done;
 }
 
 void hak_i_os_release(void *address, size_t bytes)

@@ -17,6 +17,7 @@ struct Call {
     uintptr_t address;
     size_t bytes;
     bool done;
+    bool huge; ///< of HAK_OS_ADVISE: what was asked for
 };
 
 /** Kinds of calls that are meant; none named: all that can fail. */

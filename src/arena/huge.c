@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// Huge pages: which memory asks for them, and what they make of the units around one that is written. The pages of this
+// file are huge ones.
+#include "arena/arena_private.h"
+#include "base/bitmap.h"
+#include "base/option.h"
+#include "os_boundary/os_boundary.h"
+
+/* A smaller heap would grow by over a twentieth through the one page that is not full yet. */
+#define HUGE_FROM_UNITS (40 * HAK_MIB / HAK_UNIT_BYTES)
+
+static bool range_is_huge(void)
+{
+    return hak_i_base_options.thp == HAK_THP_ALWAYS;
+}
+
+static void advise(const struct hak_registry *registry, struct hak_span span, bool huge)
+{
+    void *address = (void *)hak_i_registry_address(registry, span.first);
+    hak_i_os_advise_huge(address, span.units << HAK_UNIT_SHIFT, huge);
+}
+
+/* -------------------------------------------------------------------------------------------------- asking ---- */
+
+void hak_i_arena_advise_range(const struct hak_arena *arena)
+{
+    if (arena->registry->reserved)
+        advise(arena->registry, (struct hak_span){0, arena->registry->units}, range_is_huge());
+}
+
+/* Spans of a page and more are large blocks, which may well be written here and there only. */
+bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units)
+{
+    bool dense = units < HAK_HUGE_UNITS && arena->committed_units >= HUGE_FROM_UNITS;
+    return range_is_huge() || (dense && hak_i_base_options.thp == HAK_THP_AUTO);
+}
+
+void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge)
+{
+    if (!arena->registry->reserved || huge != range_is_huge())
+        advise(arena->registry, chunk, huge);
+}
+
+void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk)
+{
+    size_t first_page = hak_round_up(chunk.first, HAK_HUGE_UNITS) / HAK_HUGE_UNITS;
+    size_t end_page = (chunk.first + chunk.units) / HAK_HUGE_UNITS;
+    if (first_page >= end_page)
+        return;
+    hak_bitmap_set(arena->huge, first_page, end_page - first_page);
+    arena->huge_pages += end_page - first_page;
+    if (arena->huge_end < end_page)
+        arena->huge_end = end_page;
+}
+
+/* -------------------------------------------------------------------------------------------------- taking ---- */
+
+static bool is_huge(const struct hak_arena *arena, size_t page)
+{
+    return hak_bitmap_count(arena->huge, page, 1) != 0;
+}
+
+static void count_as_written(struct hak_arena *arena, size_t first, size_t units)
+{
+    if (units == 0)
+        return;
+    hak_i_runs_add(&arena->dirty, first, units);
+    hak_bitmap_set(arena->zeroed, first, units);
+    hak_store_relaxed(&arena->dirty_units, arena->dirty_units + units);
+}
+
+/*
+ * The first unit taken of a page brings all of it: its other units are there from then on, written or not, so they
+ * count as written and are taken first.
+ */
+static void open_page(struct hak_arena *arena, size_t page, struct hak_span span)
+{
+    size_t first = page * HAK_HUGE_UNITS;
+    size_t end = first + HAK_HUGE_UNITS;
+    size_t span_end = span.first + span.units;
+    bool untouched = is_huge(arena, page) && hak_i_runs_count(&arena->free, first, HAK_HUGE_UNITS) == HAK_HUGE_UNITS &&
+                     hak_i_runs_count(&arena->dirty, first, HAK_HUGE_UNITS) == 0;
+    if (!untouched)
+        return;
+    if (span.first > first)
+        count_as_written(arena, first, span.first - first);
+    if (span_end < end)
+        count_as_written(arena, span_end, end - span_end);
+}
+
+void hak_i_arena_open_pages_locked(struct hak_arena *arena, struct hak_span span)
+{
+    if (arena->huge_pages == 0)
+        return;
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
+    open_page(arena, first_page, span);
+    if (last_page != first_page)
+        open_page(arena, last_page, span);
+}
+
+/* --------------------------------------------------------------------------------------------- giving back ---- */
+
+static bool is_whole(const struct hak_arena *arena, size_t page)
+{
+    return is_huge(arena, page) &&
+           hak_i_runs_count(&arena->dirty, page * HAK_HUGE_UNITS, HAK_HUGE_UNITS) == HAK_HUGE_UNITS;
+}
+
+/* The highest come first, for the lowest free memory is taken next. */
+struct hak_span hak_i_arena_find_whole_pages_locked(const struct hak_arena *arena, size_t units)
+{
+    size_t end = arena->dirty_units < HAK_HUGE_UNITS ? 0 : arena->huge_end;
+    while (end != 0 && !is_whole(arena, end - 1))
+        end--;
+    size_t first = end;
+    while (first != 0 && (end - first) * HAK_HUGE_UNITS < units && is_whole(arena, first - 1))
+        first--;
+    return (struct hak_span){first * HAK_HUGE_UNITS, (end - first) * HAK_HUGE_UNITS};
+}
+
+/* Else the kernel would make a page that is given back in part whole again, and no one would count it. */
+bool hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span)
+{
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t end_page = hak_round_up(span.first + span.units, HAK_HUGE_UNITS) / HAK_HUGE_UNITS;
+    bool whole = span.first % HAK_HUGE_UNITS == 0 && span.units % HAK_HUGE_UNITS == 0;
+    size_t split = whole ? 0 : hak_bitmap_clear(arena->huge, first_page, end_page - first_page);
+    arena->huge_pages -= split;
+    return split != 0;
+}
+
+void hak_i_arena_advise_split(const struct hak_arena *arena, struct hak_span span)
+{
+    size_t first = hak_round_down(span.first, HAK_HUGE_UNITS);
+    size_t end = hak_round_up(span.first + span.units, HAK_HUGE_UNITS);
+    advise(arena->registry, (struct hak_span){first, end - first}, false);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// Huge pages: who asks for them, and that what they bring along is counted, used first and given back whole.
+#include "arena/fixture.h"
+#include "base/bitmap.h"
+
+using namespace hak_test;
+
+namespace {
+
+constexpr size_t PAGE = HAK_HUGE_UNITS;
+constexpr size_t SLAB = 4;
+
+class ArenaHuge : public ArenaTest {
+protected:
+    void SetUp() override { begin(HAK_THP_AUTO); }
+
+    void begin(hak_option_choice thp)
+    {
+        fake_os::reset();
+        fake_os::set_physical_bytes(256 * MiB);
+        hak_i_base_options.thp = thp;
+        ASSERT_TRUE(start());
+    }
+
+    /** Spans as slabs take them, until so much is committed. */
+    void fill_up_to(size_t mebibytes)
+    {
+        while (space->arena.committed_units - space->arena.free_units < mib(mebibytes)) {
+            slabs.push_back(space->acquire(SLAB, SLAB));
+            ASSERT_TRUE(slabs.back());
+        }
+    }
+
+    /** Takes slabs until one comes out of a huge page that nobody has used. */
+    Span first_of_a_page()
+    {
+        for (;;) {
+            size_t dirty_units = space->arena.dirty_units;
+            Span span = space->acquire(SLAB, SLAB);
+            if (!span || space->arena.dirty_units > dirty_units) {
+                return span;
+            }
+            slabs.push_back(span);
+        }
+    }
+
+    static std::vector<fake_os::Call> advice() { return fake_os::calls(HAK_OS_ADVISE); }
+
+    bool is_huge(size_t unit) const { return hak_bitmap_count(space->arena.huge, unit / PAGE, 1) != 0; }
+
+    std::vector<Span> slabs;
+};
+
+} // namespace
+
+TEST_F(ArenaHuge, ASmallHeapAsksForNone)
+{
+    fill_up_to(38);
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_FALSE(advice()[0].huge);
+    EXPECT_EQ(advice()[0].bytes, space->registry.units * UNIT);
+    EXPECT_EQ(space->arena.huge_pages, 0u);
+}
+
+TEST_F(ArenaHuge, ADenseHeapAsksOnceAGrowthStep)
+{
+    fill_up_to(80);
+    std::vector<fake_os::Call> asked = advice();
+    ASSERT_EQ(asked.size(), 5u);
+    size_t bytes = 0;
+    for (size_t i = 1; i < asked.size(); i++) {
+        EXPECT_TRUE(asked[i].huge);
+        EXPECT_EQ((asked[i].address + asked[i].bytes) % (2 * MiB), 0u);
+        bytes += asked[i].bytes;
+    }
+    EXPECT_EQ(space->arena.huge_pages, bytes / (2 * MiB));
+}
+
+TEST_F(ArenaHuge, LargeBlocksDoNotAsk)
+{
+    for (int i = 0; i < 20; i++) {
+        ASSERT_NE(space->large(4 * MiB), nullptr);
+    }
+    EXPECT_EQ(space->arena.huge_pages, 0u);
+}
+
+TEST_F(ArenaHuge, NeverIsNever)
+{
+    begin(HAK_THP_NEVER);
+    fill_up_to(80);
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_FALSE(advice()[0].huge);
+}
+
+TEST_F(ArenaHuge, AlwaysAsksForTheWholeRangeAtTheStart)
+{
+    begin(HAK_THP_ALWAYS);
+    fill_up_to(80);
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_TRUE(advice()[0].huge);
+    EXPECT_GT(space->arena.huge_pages, 30u);
+}
+
+TEST_F(ArenaHuge, WhereNothingIsReservedEachChunkIsAdvised)
+{
+    fake_os::reset();
+    fake_os::set_address_limit_bytes(256 * MiB);
+    ASSERT_TRUE(start());
+    fill_up_to(50);
+    std::vector<fake_os::Call> asked = advice();
+    EXPECT_FALSE(asked.front().huge);
+    EXPECT_TRUE(asked.back().huge);
+    EXPECT_EQ(asked.size(), space->committed_mib().size());
+}
+
+TEST_F(ArenaHuge, RefusedAdviceChangesNothing)
+{
+    fake_os::fail_from(1, HAK_OS_ADVISE);
+    fill_up_to(80);
+    EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
+}
+
+TEST_F(ArenaHuge, TheFirstUnitBringsItsPage)
+{
+    fill_up_to(50);
+    size_t dirty_units = space->arena.dirty_units;
+    Span first = first_of_a_page();
+    ASSERT_TRUE(first);
+    EXPECT_TRUE(is_huge(first.first));
+    EXPECT_TRUE(first.clean);
+    EXPECT_EQ(space->arena.dirty_units, PAGE - SLAB + dirty_units % SLAB);
+    Span next = space->acquire(SLAB, SLAB);
+    EXPECT_EQ(next.first, first.first + SLAB);
+}
+
+TEST_F(ArenaHuge, WhatAPageBroughtReadsAsZeroUntilItIsUsed)
+{
+    fill_up_to(50);
+    first_of_a_page();
+    Span span = space->acquire(SLAB, SLAB);
+    EXPECT_TRUE(span.clean);
+    EXPECT_TRUE(space->reads_as_zero(span.first, SLAB));
+    memset(space->at(span.first), 1, SLAB * UNIT);
+    space->release(span, SLAB);
+    EXPECT_FALSE(space->acquire(SLAB, SLAB).clean);
+}
+
+TEST_F(ArenaHuge, APageIsNotOpenedBeyondTheBound)
+{
+    hak_i_base_options.dirty_min = MiB;
+    hak_i_base_options.dirty_percent = 0;
+    fill_up_to(50);
+    for (int i = 0; i < 100; i++) {
+        slabs.push_back(space->acquire(SLAB, SLAB));
+        ASSERT_LE(space->written_units(), space->bound_units());
+    }
+}
+
+TEST_F(ArenaHuge, WholePagesGoBackFirst)
+{
+    fill_up_to(80);
+    for (const Span &span : slabs) {
+        if (is_huge(span.first)) {
+            memset(space->at(span.first), 1, SLAB * UNIT);
+        }
+    }
+    size_t huge_pages = space->arena.huge_pages;
+    fake_os::forget_calls();
+    for (const Span &span : slabs) {
+        space->release(span, SLAB);
+    }
+    EXPECT_EQ(space->arena.huge_pages, huge_pages);
+    ASSERT_FALSE(fake_os::calls(HAK_OS_PURGE).empty());
+    for (const fake_os::Call &call : fake_os::calls(HAK_OS_PURGE)) {
+        EXPECT_EQ(call.address % (2 * MiB), 0u);
+        EXPECT_EQ(call.bytes % (2 * MiB), 0u);
+    }
+    EXPECT_TRUE(advice().empty());
+}
+
+TEST_F(ArenaHuge, APageThatGoesBackInPartIsNoneAnyMore)
+{
+    fill_up_to(50);
+    Span span = slabs.back();
+    ASSERT_TRUE(is_huge(span.first));
+    hak_i_base_options.dirty_min = 0;
+    hak_i_base_options.dirty_percent = 0;
+    memset(space->at(span.first), 1, SLAB * UNIT);
+    fake_os::forget_calls();
+    space->release(span, SLAB);
+    EXPECT_FALSE(is_huge(span.first));
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_FALSE(advice()[0].huge);
+    EXPECT_EQ(advice()[0].bytes, 2 * MiB);
+    EXPECT_EQ(advice()[0].address, reinterpret_cast<uintptr_t>(space->at(hak_round_down(span.first, PAGE))));
+    EXPECT_TRUE(space->reads_as_zero(span.first, SLAB));
+}
