@@ -239,18 +239,29 @@ static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align
     return first;
 }
 
+/* What is taken may open a huge page, of which the rest is written memory then. */
+static size_t lock_to_take(struct hak_arena *arena)
+{
+    hak_i_base_lock(&arena->lock);
+    return arena->dirty_units;
+}
+
+static void unlock_taken(struct hak_arena *arena, size_t dirty_units_before)
+{
+    bool over = arena->dirty_units > dirty_units_before && hak_i_arena_over_bound_locked(arena);
+    hak_i_base_unlock(&arena->lock);
+    if (over)
+        hak_i_arena_settle(arena);
+}
+
 size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_units, bool *clean)
 {
     units = hak_round_up(units, arena->grain_units);
     if (units > arena->registry->units || align_units > arena->registry->units)
         return HAK_NO_UNIT;
-    hak_i_base_lock(&arena->lock);
-    size_t dirty_units = arena->dirty_units;
+    size_t dirty_units = lock_to_take(arena);
     size_t first = acquire_locked(arena, units, larger(align_units, arena->grain_units), clean);
-    bool over = arena->dirty_units > dirty_units && hak_i_arena_over_bound_locked(arena);
-    hak_i_base_unlock(&arena->lock);
-    if (over)
-        hak_i_arena_settle(arena);
+    unlock_taken(arena, dirty_units);
     return first;
 }
 
@@ -302,9 +313,9 @@ static size_t extend_locked(struct hak_arena *arena, size_t end, size_t units)
 size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units)
 {
     units = hak_round_up(units, arena->grain_units);
-    hak_i_base_lock(&arena->lock);
+    size_t dirty_units = lock_to_take(arena);
     size_t added = extend_locked(arena, end, units);
-    hak_i_base_unlock(&arena->lock);
+    unlock_taken(arena, dirty_units);
     return added;
 }
 
@@ -329,13 +340,13 @@ size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *c
     *units = hak_round_up(*units, arena->grain_units);
     if (*units > arena->registry->units / ROOM_FACTOR)
         return HAK_NO_UNIT;
-    hak_i_base_lock(&arena->lock);
+    size_t dirty_units = lock_to_take(arena);
     size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
     *clean = first == HAK_NO_UNIT || hak_i_arena_take_locked(arena, first, *units);
     if (first == HAK_NO_UNIT)
         first = place_in_reserve(arena, units);
     if (first == HAK_NO_UNIT)
         first = acquire_locked(arena, *units, arena->grain_units, clean);
-    hak_i_base_unlock(&arena->lock);
+    unlock_taken(arena, dirty_units);
     return first;
 }
