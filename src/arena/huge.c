@@ -9,6 +9,12 @@
 /* A smaller heap would grow by over a twentieth through the one page that is not full yet. */
 #define HUGE_FROM_UNITS (40 * HAK_MIB / HAK_UNIT_BYTES)
 
+/*
+ * Spans up to this size are slabs of small blocks, soon written everywhere. Larger slabs and large blocks may be
+ * written here and there only: with them, mid_large_mt took half as much memory again.
+ */
+#define DENSE_UNITS_MAX (64 * HAK_KIB / HAK_UNIT_BYTES)
+
 static bool range_is_huge(void)
 {
     return hak_i_base_options.thp == HAK_THP_ALWAYS;
@@ -28,10 +34,9 @@ void hak_i_arena_advise_range(const struct hak_arena *arena)
         advise(arena->registry, (struct hak_span){0, arena->registry->units}, range_is_huge());
 }
 
-/* Spans of a page and more are large blocks, which may well be written here and there only. */
 bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units)
 {
-    bool dense = units < HAK_HUGE_UNITS && arena->committed_units >= HUGE_FROM_UNITS;
+    bool dense = units <= DENSE_UNITS_MAX && arena->committed_units >= HUGE_FROM_UNITS;
     return range_is_huge() || (dense && hak_i_base_options.thp == HAK_THP_AUTO);
 }
 
