@@ -11,6 +11,9 @@
 /* Spans of this size and more are large blocks, which BigCache is there for. */
 #define UNITS_WORTH_THE_CACHE (256 * HAK_KIB / HAK_UNIT_BYTES)
 
+/* So many free runs are compared for what is written in them. */
+#define LOOKS_FOR_WRITTEN 32
+
 /* A roomy span is sought where so many times its size is free. */
 #define ROOM_FACTOR 4
 
@@ -104,14 +107,30 @@ static bool give_up_cache(struct hak_arena *arena)
     return true;
 }
 
-/* Where the longest written run starts, if clean units behind it make it long enough. */
-static size_t find_partly_written(const struct hak_arena *arena, size_t units, size_t align)
+/* A place for a large span, and how much of it is written. */
+struct place {
+    size_t first;
+    size_t written;
+};
+
+static struct place better(const struct hak_arena *arena, struct place best, size_t first, size_t units)
 {
-    size_t longest = hak_i_runs_longest(&arena->dirty);
-    if (longest == 0 || align > arena->grain_units)
-        return HAK_NO_UNIT;
-    size_t first = hak_i_runs_find(&arena->dirty, longest, arena->grain_units);
-    return first != HAK_NO_UNIT && hak_i_runs_length(&arena->free, first, units) == units ? first : HAK_NO_UNIT;
+    size_t written = hak_i_runs_count(&arena->dirty, first, units);
+    return written > best.written ? (struct place){first, written} : best;
+}
+
+/* The start or the end of the free runs that are long enough, wherever most is written. */
+static size_t find_most_written(const struct hak_arena *arena, size_t units)
+{
+    struct place best = {HAK_NO_UNIT, 0};
+    size_t first = hak_i_runs_find_from(&arena->free, 0, units);
+    for (int look = 0; look < LOOKS_FOR_WRITTEN && first != HAK_NO_UNIT; look++) {
+        size_t end = first + hak_i_runs_length(&arena->free, first, SIZE_MAX);
+        best = better(arena, best, first, units);
+        best = better(arena, best, end - units, units);
+        first = hak_i_runs_find_from(&arena->free, end, units);
+    }
+    return best.first;
 }
 
 /* Written memory first, for its pages are there already; a large span may empty BigCache for it. */
@@ -120,8 +139,8 @@ static size_t find_free(struct hak_arena *arena, size_t units, size_t align)
     size_t first = hak_i_runs_find(&arena->dirty, units, align);
     if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE && give_up_cache(arena))
         first = hak_i_runs_find(&arena->dirty, units, align);
-    if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE)
-        first = find_partly_written(arena, units, align);
+    if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE && align == arena->grain_units)
+        first = find_most_written(arena, units);
     return first != HAK_NO_UNIT ? first : hak_i_runs_find(&arena->free, units, align);
 }
 

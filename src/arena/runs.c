@@ -10,6 +10,7 @@ struct search {
     const struct hak_runs *runs;
     size_t count;
     size_t align;
+    size_t from; /* what lies below does not count */
     unsigned bad_fits;
 };
 
@@ -150,8 +151,11 @@ void hak_i_runs_remove(struct hak_runs *runs, size_t first, size_t count)
 /* Where `count` aligned units fit into the run [first, first + length), or HAK_NO_UNIT. */
 static size_t fit(struct search *search, size_t first, size_t length)
 {
-    if (length < search->count)
+    size_t below = first < search->from ? search->from - first : 0;
+    if (length < below + search->count)
         return HAK_NO_UNIT;
+    first += below;
+    length -= below;
     size_t at = hak_round_up(first + search->runs->phase, search->align) - search->runs->phase;
     if (at + search->count <= first + length)
         return at;
@@ -182,7 +186,8 @@ static size_t find_in_leaf(struct search *search, size_t leaf)
 /* Left part, then the run across the middle, then the right part: address order. */
 static size_t find_below(struct search *search, size_t node, size_t first, uint32_t span)
 {
-    if (node_at(search->runs, node, span).longest < search->count || search->bad_fits > BAD_FITS_MAX)
+    if (node_at(search->runs, node, span).longest < search->count || search->bad_fits > BAD_FITS_MAX ||
+        first + span <= search->from)
         return HAK_NO_UNIT;
     if (node >= search->runs->leaves)
         return find_in_leaf(search, node - search->runs->leaves);
@@ -203,13 +208,19 @@ static uint32_t whole_span(const struct hak_runs *runs)
 
 size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align)
 {
-    struct search search = {runs, count, align, 0};
+    struct search search = {.runs = runs, .count = count, .align = align};
     size_t found = find_below(&search, 1, 0, whole_span(runs));
     if (found != HAK_NO_UNIT || search.bad_fits <= BAD_FITS_MAX)
         return found;
-    struct search wider = {runs, count + align - 1, 1, 0};
+    struct search wider = {.runs = runs, .count = count + align - 1, .align = 1};
     found = find_below(&wider, 1, 0, whole_span(runs));
     return found == HAK_NO_UNIT ? found : hak_round_up(found + runs->phase, align) - runs->phase;
+}
+
+size_t hak_i_runs_find_from(const struct hak_runs *runs, size_t from, size_t count)
+{
+    struct search search = {.runs = runs, .count = count, .align = 1, .from = from};
+    return find_below(&search, 1, 0, whole_span(runs));
 }
 
 size_t hak_i_runs_longest(const struct hak_runs *runs)

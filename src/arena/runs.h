@@ -46,6 +46,9 @@ void hak_i_runs_remove(struct hak_runs *runs, size_t first, size_t count);
  */
 size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align);
 
+/* Where the first run at or above `from` starts that has `count` units there, or HAK_NO_UNIT. */
+size_t hak_i_runs_find_from(const struct hak_runs *runs, size_t from, size_t count);
+
 /* The length of the longest run. */
 size_t hak_i_runs_longest(const struct hak_runs *runs);
 

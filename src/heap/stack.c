@@ -315,9 +315,9 @@ static bool note_event(struct hak_stack *stack, bool flushing)
     return swings;
 }
 
-static bool only_frees(const struct hak_stack *stack)
+static bool only_frees(const struct hak_stack *stack, const struct hak_class *of)
 {
-    return stack->flushed_last && stack->run >= FLUSHES_IN_A_ROW;
+    return stack->flushed_last && stack->run >= FLUSHES_IN_A_ROW && stack->run * HAK_BATCH_MAX > of->most_slots;
 }
 
 static void grow(struct hak_heap *heap, unsigned class_index, bool swings)
@@ -368,7 +368,7 @@ static void flush_full(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     uint32_t least = hak_i_slab_classes[class_index].first_slots;
-    bool tear_down = only_frees(stack);
+    bool tear_down = only_frees(stack, &hak_i_slab_classes[class_index]);
     unsigned wanted = tear_down ? stack->capacity : (stack->capacity + 1) / 2;
     unsigned flushed = wanted < HAK_BATCH_MAX ? wanted : HAK_BATCH_MAX;
     flush_oldest(heap, class_index, flushed);

@@ -87,6 +87,26 @@ TEST_F(ArenaLarge, HasAtLeastAUnit)
     EXPECT_EQ(record(space->large(UNIT + 1))->units, 2u);
 }
 
+TEST_F(ArenaLarge, LiesWhereMostIsWritten)
+{
+    hak_i_base_options.dirty_percent = -1;
+    void *clean = space->large(4 * MiB);
+    space->acquire(1);
+    Span half = space->acquire(mib(4));
+    space->acquire(1);
+    Span most = space->acquire(mib(4));
+    space->acquire(1);
+    record(clean)->written_units = 0;
+    space->free_large(clean);
+    hak_i_arena_purge(&space->arena);
+    space->release(half, mib(2));
+    Span tail = {most.first, mib(1), false};
+    Span rest = {most.first + mib(1), mib(3), false};
+    space->release(tail, 0);
+    space->release(rest, mib(3));
+    EXPECT_EQ(space->unit_of(space->large(4 * MiB)), most.first);
+}
+
 TEST_F(ArenaLarge, LiesAtAnyAlignment)
 {
     for (size_t alignment = 1; alignment <= 64 * MiB; alignment *= 2) {

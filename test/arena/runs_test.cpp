@@ -59,6 +59,16 @@ public:
         }
     }
 
+    void expect_same_find_from(size_t from, size_t count)
+    {
+        size_t unit = from;
+        while (unit + count <= units() && lengths_[unit] < count) {
+            unit++;
+        }
+        EXPECT_EQ(hak_i_runs_find_from(&runs, from, count), unit + count <= units() ? unit : HAK_NO_UNIT)
+            << count << " from " << from;
+    }
+
     hak_runs runs;
 
 private:
@@ -114,6 +124,8 @@ void ask_at_random(Model *model, std::mt19937_64 *random)
     model->expect_same_find(1 + ((*random)() >> (48 + (*random)() % 16)), align);
     model->expect_same_find(1 + (*random)() % 40, align);
     model->expect_same_find(1 + (*random)() % 40, 1);
+    model->expect_same_find_from(first, 1 + (*random)() % 40);
+    model->expect_same_find_from(first, 1 + ((*random)() >> (48 + (*random)() % 16)));
 }
 
 struct Kind {

@@ -24,10 +24,10 @@ inline unsigned stack_count(const hak_heap *heap, unsigned class_index)
     return static_cast<unsigned>(heap->hot.bins[class_index].top - heap->stacks[class_index].first);
 }
 
-/** What a heap's stacks may hold: an eighth of its slabs, between 1 MiB and 8 MiB. */
-inline size_t grant_limit(size_t slab_bytes)
+/** What a heap's stacks may hold: its part of 16 MiB or an eighth of its slabs, between 2 MiB and 8 MiB. */
+inline size_t grant_limit(size_t slab_bytes, size_t heaps)
 {
-    return std::min(std::max(slab_bytes / 8, 2 * HAK_MIB), 8 * HAK_MIB);
+    return std::min(std::max({slab_bytes / 8, 16 * HAK_MIB / heaps, 2 * HAK_MIB}), 8 * HAK_MIB);
 }
 
 class Machine : public Ground {

@@ -37,10 +37,11 @@ protected:
         for (unsigned i = HAK_TINY_CLASS_COUNT; i < HAK_CLASS_COUNT; i++) {
             one_of_each += stack(i).capacity == 1 ? hak_i_slab_classes[i].block_bytes : 0;
         }
-        ASSERT_LE(heap_->granted_bytes, grant_limit(most_slab_bytes_) + one_of_each);
+        ASSERT_LE(heap_->granted_bytes, grant_limit(most_slab_bytes_, heaps_) + one_of_each);
     }
 
     size_t most_slab_bytes_ = 0;
+    size_t heaps_ = 1;
 };
 
 TEST_F(HeapStack, StartsWith16SlotsForTinyAndNoneForPool)
@@ -122,8 +123,7 @@ TEST_F(HeapStack, TheWindowWandersAndComesBackWithoutLosingABlock)
     EXPECT_EQ(machine_.live_blocks(), live);
 }
 
-/* ----------------------------------------------------------------------------------------------------- capacity ----
- */
+/* ----------------------------------------------------------------------------------------------------- capacity --- */
 
 TEST_F(HeapStack, GrowsFrom16To2048WhenTheClassSwings)
 {
@@ -146,6 +146,14 @@ TEST_F(HeapStack, IsAsSmallAsAtFirstWhenTheClassOnlyFrees)
     EXPECT_LE(count(CLASS_64), 16u);
 }
 
+TEST_F(HeapStack, HoldsASetThatIsBuiltAndTornDownOverAndOver)
+{
+    swing(CLASS_64, 1600, 10);
+    uint64_t slow_calls = heap_->counts.refills + heap_->counts.flushes;
+    swing(CLASS_64, 1600, 3);
+    EXPECT_EQ(heap_->counts.refills + heap_->counts.flushes, slow_calls);
+}
+
 TEST_F(HeapStack, StaysWithinItsRowsLimit)
 {
     std::vector<void *> ballast = alloc_many(CLASS_256K, 300); // so that the byte bound is at its most
@@ -160,11 +168,41 @@ TEST_F(HeapStack, StaysWithinItsRowsLimit)
 
 TEST_F(HeapStack, AllStacksTogetherStayWithinTheByteBound)
 {
+    for (; heaps_ < 8; heaps_++) {
+        ASSERT_NE(machine_.claim(), nullptr);
+    }
     std::mt19937_64 random = random_numbers("HeapStack.AllStacksTogetherStayWithinTheByteBound");
     for (int i = 0; i < 600; i++) {
         unsigned class_index = static_cast<unsigned>(random() % HAK_CLASS_COUNT);
         size_t most = 2 * HAK_MIB / hak_i_slab_classes[class_index].block_bytes;
         swing(class_index, 1 + random() % std::min<size_t>(most, 2000), 1);
+    }
+}
+
+TEST_F(HeapStack, FewHeapsMayHoldMore)
+{
+    for (size_t heaps : {1u, 2u, 4u, 8u, 16u}) {
+        for (; heaps_ < heaps; heaps_++) {
+            ASSERT_NE(machine_.claim(), nullptr);
+        }
+        hak_heap *newest = machine_.claim();
+        heaps_++;
+        for (unsigned class_index = CLASS_4K; class_index < CLASS_64K; class_index++) {
+            for (int i = 0; i < 40; i++) {
+                std::vector<void *> blocks;
+                for (unsigned n = 0; n < 4u << i / 8; n++) {
+                    blocks.push_back(machine_.alloc(newest, class_index));
+                }
+                for (void *block : blocks) {
+                    machine_.free(newest, block);
+                }
+            }
+        }
+        size_t limit = grant_limit(newest->slab_bytes, heaps_);
+        EXPECT_LE(newest->granted_bytes, limit + HAK_MIB) << heaps;
+        if (heaps_ == 2) {
+            EXPECT_GT(newest->granted_bytes, 3 * HAK_MIB) << "more than where there are many";
+        }
     }
 }
 
