@@ -2,6 +2,8 @@
 // The slow paths over slabs: drain, refill, bind; give, retire.
 #include "heap/heap.h"
 
+#include <string.h>
+
 #include "heap/heap_private.h"
 
 /* Slabs looked at by one drain that is not served before. */
@@ -271,30 +273,38 @@ static unsigned gather(struct hak_heap *heap, unsigned class_index, void **block
 }
 
 /*
- * One block for the caller and half a stack, so that the other half stays free for what comes back; a quarter while the
+ * What the caller wants and half a stack, so that the other half stays free for what comes back; a quarter while the
  * stack has not grown, for what a short thread does not use it gives back at its end.
  */
-static unsigned batch_size(const struct hak_heap *heap, unsigned class_index, bool whole)
+static unsigned batch_size(const struct hak_heap *heap, unsigned class_index, bool whole, size_t wanted)
 {
     unsigned capacity = heap->stacks[class_index].capacity;
     unsigned share = capacity <= hak_i_slab_classes[class_index].first_slots ? 4 : 2;
-    unsigned count = (whole ? capacity : (capacity + share - 1) / share) + 1;
-    return count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX;
+    size_t count = (whole ? capacity : (capacity + share - 1) / share) + wanted;
+    return count < HAK_BATCH_MAX ? (unsigned)count : HAK_BATCH_MAX;
 }
 
-void *hak_i_heap_alloc(struct hak_heap *heap, unsigned class_index)
+size_t hak_i_heap_alloc_many(struct hak_heap *heap, unsigned class_index, void **out, size_t count)
 {
     void *blocks[HAK_BATCH_MAX];
     hak_i_heap_enter(heap);
     hak_count(&heap->counts.refills, 1);
     hak_i_combine_publish_all(heap);
     bool whole = hak_i_stack_adapt(heap, class_index, false);
-    unsigned count = gather(heap, class_index, blocks, batch_size(heap, class_index, whole));
-    if (count > 1)
-        hak_i_stack_fill(heap, class_index, blocks + 1, count - 1);
+    unsigned taken = gather(heap, class_index, blocks, batch_size(heap, class_index, whole, count));
+    unsigned served = taken < count ? taken : (unsigned)count;
+    memcpy(out, blocks, served * sizeof *out);
+    if (taken > served)
+        hak_i_stack_fill(heap, class_index, blocks + served, taken - served);
     hak_i_stacks_tick(heap);
     hak_i_heap_leave(heap);
-    return count == 0 ? NULL : blocks[0];
+    return served;
+}
+
+void *hak_i_heap_alloc(struct hak_heap *heap, unsigned class_index)
+{
+    void *block;
+    return hak_i_heap_alloc_many(heap, class_index, &block, 1) == 1 ? block : NULL;
 }
 
 void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index)

@@ -60,6 +60,12 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps);
 /* A block of the class, whose stack is empty; the stack is refilled. NULL: no memory. */
 void *hak_i_heap_alloc(struct hak_heap *heap, unsigned class_index);
 
+/*
+ * As hak_i_heap_alloc(), up to `count` blocks, at least 1, into `out`; how many came. That may be fewer though there is
+ * more, for a slow call moves HAK_BATCH_MAX at most; 0: no memory.
+ */
+size_t hak_i_heap_alloc_many(struct hak_heap *heap, unsigned class_index, void **out, size_t count);
+
 /* A block that was never used and reads as 0, or NULL when there is none at hand. */
 void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index);
 

@@ -22,6 +22,27 @@ HAK_INLINE void *hak_i_heap_pop(struct hak_bin *bin)
 }
 
 /*
+ * Pops up to `count` blocks of the class, the newest first; how many there were. The stack is as it was until the end,
+ * as it is in hak_i_heap_pop(): nothing here calls, and other threads only count what is on it.
+ */
+HAK_INLINE size_t hak_i_heap_pop_many(struct hak_heap *heap, unsigned class_index, void **out, size_t count)
+{
+    struct hak_bin *bin = &heap->hot.bins[class_index];
+    void **top = hak_load_relaxed(&bin->top);
+    size_t held = (size_t)(top - hak_load_relaxed(&heap->stacks[class_index].first));
+    size_t taken = held < count ? held : count;
+    void **last = top - taken;
+    if (taken % 2 != 0)
+        *out++ = *--top;
+    for (; top != last; top -= 2, out += 2) {
+        out[0] = top[-1];
+        out[1] = top[-2];
+    }
+    hak_store_relaxed(&bin->top, last);
+    return taken;
+}
+
+/*
  * Pushes a block of this heap. False, with nothing changed, when the address is not the start of a block of this heap,
  * or is one of the two blocks freed last, or the stack is full. `scaled_class` as in the ID, if the block is this
  * heap's.
@@ -37,6 +58,53 @@ HAK_INLINE bool hak_i_heap_push(struct hak_heap_hot *heap, void *block, size_t s
     *top = block;
     hak_store_relaxed(&bin->top, top + 1);
     return true;
+}
+
+/* What tells the blocks of one class of a heap from all others. */
+struct hak_series {
+    ptrdiff_t to_offset; /* from an address to its distance from the range's start, a multiple of HAK_RANGE_ALIGNMENT */
+    size_t units;
+    const uint32_t *ids;
+    uint32_t id;
+    uint64_t start_mask;
+    uint64_t inverse;
+};
+
+/* As hak_i_heap_push(), where there is room; `top` is not moved. */
+HAK_INLINE bool hak_i_heap_push_one(const struct hak_series *series, void **top, void *block)
+{
+    uintptr_t offset = (uintptr_t)((char *)block + series->to_offset);
+    size_t unit = offset >> HAK_UNIT_SHIFT;
+    if (HAK_UNLIKELY(unit >= series->units) || HAK_UNLIKELY(hak_load_relaxed(&series->ids[unit]) != series->id) ||
+        HAK_UNLIKELY((offset & series->start_mask) * series->inverse >= series->inverse) ||
+        HAK_UNLIKELY(top[-1] == block || top[-2] == block))
+        return false;
+    *top = block;
+    return true;
+}
+
+/*
+ * Pushes blocks up to the first that is not of the class of this heap, or that hak_i_heap_push() would refuse; how
+ * many. All are on the stack at once in the end: nothing here calls, and other threads only count what is there.
+ */
+HAK_INLINE size_t hak_i_heap_push_many(struct hak_heap_hot *heap, size_t scaled_class, void *const *blocks,
+                                       size_t count)
+{
+    struct hak_bin *bin = hak_i_heap_bin(heap, scaled_class);
+    const struct hak_series series = {-(ptrdiff_t)heap->base, heap->units, heap->ids, heap->id | (uint32_t)scaled_class,
+                                      bin->start_mask,        bin->inverse};
+    void **top = hak_load_relaxed(&bin->top);
+    size_t room = (size_t)(bin->full - top);
+    size_t left = room < count ? room : count;
+    void *const *next = blocks;
+    for (; left >= 4; left -= 4, top += 4, next += 4)
+        if (!hak_i_heap_push_one(&series, top, next[0]) || !hak_i_heap_push_one(&series, top + 1, next[1]) ||
+            !hak_i_heap_push_one(&series, top + 2, next[2]) || !hak_i_heap_push_one(&series, top + 3, next[3]))
+            break;
+    for (; left != 0 && hak_i_heap_push_one(&series, top, *next); left--, top++)
+        next++;
+    hak_store_relaxed(&bin->top, top);
+    return (size_t)(next - blocks);
 }
 
 /* The scaled class of a block of this heap; HAK_CLASSES_SCALED or more for every other address. */
