@@ -65,20 +65,3 @@ void *hak_calloc(size_t count, size_t size)
     errno = ENOMEM;
     return NULL;
 }
-
-size_t hak_alloc_batch(size_t size, size_t count, void **out)
-{
-    size_t obtained = 0;
-    for (; obtained < count; obtained++) {
-        out[obtained] = hak_alloc(size);
-        if (out[obtained] == NULL)
-            break;
-    }
-    return obtained;
-}
-
-void hak_free_batch(void *const *blocks, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        hak_free(blocks[i]);
-}
