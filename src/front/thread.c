@@ -23,6 +23,13 @@ struct hak_heap_hot hak_i_front_departed = EMPTY_HEAP;
 
 __thread struct hak_heap_hot *hak_i_self = &hak_i_front_unclaimed;
 
+/*
+ * The same word for <hakmem/inline.h>. Only this name is bound by the loader: a second copy of the library in a process
+ * must not take the first one's heaps for its own.
+ */
+extern HAKMEM_API __thread struct hak_heap_hot *hak_inline_self
+    __attribute__((tls_model("initial-exec"), alias("hak_i_self")));
+
 /* Its value: the thread's heap, or the number of blocks the thread freed without one. */
 static pthread_key_t key;
 static bool has_key; /* set before the process counts as started; false: threads do not give their heaps back */

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-DECLARATION = re.compile(r"^HAKMEM_API\b[^;(]*?\b(\w+)\s*\(", re.MULTILINE)
+DECLARATION = re.compile(r"^HAKMEM_API\b[^;(]*?\b(\w+)\s*[(;]", re.MULTILINE)
 OS_CALLS = {"mmap", "mmap64", "munmap", "madvise", "mprotect", "mremap", "brk", "sbrk"}
 VERSION = "HAKMEM_0"
 TLS_BYTES_MAX = 8  # one pointer
@@ -110,7 +110,7 @@ def main(nm, readelf, archive, shared, malloc_archive, malloc_shared, include, p
     faults += faults_of_family(nm, malloc_archive, family | reserved - {f"__libc_{name}" for name in additions})
     faults += faults_of_calls(nm, archive, os_members) + faults_of_calls(nm, malloc_archive, set())
 
-    print("\n".join(faults) or f"{len(declared)} public functions, {len(drop_in)} of the drop-in")
+    print("\n".join(faults) or f"{len(declared)} public names, {len(drop_in)} of the drop-in")
     return 1 if faults or not declared else 0
 
 
