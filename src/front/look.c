@@ -27,7 +27,10 @@ static struct hak_look look_at_large(size_t unit, uintptr_t address)
                              .large = large};
 }
 
-/* Units inside a block carry no ID of their own: the block is the one that starts before. Only reports get here. */
+/*
+ * Units inside a block of HAK_UNIT_BLOCK_BYTES and more carry no ID of their own: the block is the one that starts
+ * before. Only reports get here.
+ */
 static bool is_inside_block(size_t unit, struct hak_look *look)
 {
     const struct hak_registry *registry = &hak_i_process.registry;
@@ -41,7 +44,8 @@ static bool is_inside_block(size_t unit, struct hak_look *look)
             large ? look_at_large(start, 0) : look_at_class_block(start, id, hak_i_registry_address(registry, start));
         look->id = id;
         look->block_bytes = found.block_bytes;
-        return start + hak_i_arena_units(found.block_bytes) > unit;
+        bool has_interior = large || found.block_bytes >= HAK_UNIT_BLOCK_BYTES;
+        return has_interior && start + hak_i_arena_units(found.block_bytes) > unit;
     }
     return false;
 }
@@ -50,9 +54,11 @@ static struct hak_look look_at_nothing(size_t unit, uint32_t id)
 {
     struct hak_look look = {.place = HAK_PLACE_NEVER, .unit = unit};
     bool was_used = hak_i_registry_record(&hak_i_process.registry, unit) != NULL;
-    if (hak_i_arena_holds(&hak_i_process.arena, unit) && is_inside_block(unit, &look))
+    if (id == HAK_ID_FREED_LARGE)
+        look.place = HAK_PLACE_FREED;
+    else if (hak_i_arena_holds(&hak_i_process.arena, unit) && is_inside_block(unit, &look))
         look.place = HAK_PLACE_INTERIOR;
-    else if (id == HAK_ID_FREED_LARGE || was_used)
+    else if (was_used)
         look.place = HAK_PLACE_FREED;
     return look;
 }

@@ -162,6 +162,21 @@ TEST_F(FrontHandler, LeaksABlockThatIsFreedTwice)
     }
 }
 
+TEST_F(FrontHandler, KnowsAFreedLargeBlockBehindASlabOfLongBlocks)
+{
+    std::vector<void *> blocks;
+    for (int i = 0; i < 200; i++) {
+        blocks.push_back(hak_alloc(40 * KiB));
+        void *large = hak_alloc(300 * KiB);
+        hak_free(large);
+        hak_free(large);
+        ASSERT_NO_FATAL_FAILURE(expect(HAK_ERROR_DOUBLE_FREE, "double free", large, "hak_free"));
+    }
+    for (void *block : blocks) {
+        hak_free(block);
+    }
+}
+
 TEST_F(FrontHandler, LeaksABlockOfAnotherSizeClass)
 {
     for (size_t size : {size_t{48}, size_t{1000}, 12 * KiB, 128 * KiB, 3 * MiB}) {
