@@ -14,6 +14,14 @@ struct hak_meta_free {
     struct hak_meta_free *next;
 };
 
+/* At the start of each piece of address space. */
+struct hak_meta_piece {
+    struct hak_meta_piece *next;
+    char *end;
+};
+
+HAK_STATIC_ASSERT(sizeof(struct hak_meta_piece) <= SMALLEST_BYTES, "what follows stays aligned");
+
 void hak_i_meta_init(struct hak_meta *meta, bool address_space_is_limited)
 {
     *meta = (struct hak_meta){.reserves = !address_space_is_limited};
@@ -30,14 +38,23 @@ static unsigned size_index(size_t bytes)
 static bool reserve(struct hak_meta *meta, size_t bytes)
 {
     size_t page = hak_i_os_page_bytes();
-    size_t piece = meta->reserves && bytes < RESERVE_BYTES ? RESERVE_BYTES : hak_round_up(bytes, COMMIT_BYTES);
-    char *memory = (char *)hak_i_os_reserve(piece + 2 * page);
+    size_t usable = hak_round_up(SMALLEST_BYTES + bytes, COMMIT_BYTES);
+    size_t piece_bytes = meta->reserves && usable < RESERVE_BYTES ? RESERVE_BYTES : usable;
+    char *memory = (char *)hak_i_os_reserve(piece_bytes + 2 * page);
     if (memory == NULL)
         return false;
-    meta->next = memory + page;
-    meta->committed_end = meta->next;
-    meta->reserved_end = meta->next + piece;
-    hak_count(&meta->reserved_bytes, piece + 2 * page);
+    if (!hak_i_os_commit(memory + page, usable)) {
+        hak_i_os_release(memory, piece_bytes + 2 * page);
+        return false;
+    }
+    struct hak_meta_piece *piece = (struct hak_meta_piece *)(void *)(memory + page);
+    *piece = (struct hak_meta_piece){meta->pieces, memory + page + piece_bytes};
+    meta->next = memory + page + SMALLEST_BYTES;
+    meta->committed_end = memory + page + usable;
+    meta->reserved_end = piece->end;
+    hak_count(&meta->committed_bytes, usable);
+    hak_count(&meta->reserved_bytes, piece_bytes + 2 * page);
+    hak_store_release(&meta->pieces, piece); /* release: who finds the piece sees what it says */
     return true;
 }
 
@@ -93,4 +110,13 @@ void hak_i_meta_release(struct hak_meta *meta, void *memory, size_t bytes)
     freed->next = meta->free[index];
     meta->free[index] = freed;
     hak_i_base_unlock(&meta->lock);
+}
+
+bool hak_i_meta_holds(const struct hak_meta *meta, uintptr_t address)
+{
+    /* acquire: pairs with the release in reserve() */
+    const struct hak_meta_piece *piece = hak_load_acquire(&meta->pieces);
+    while (piece != NULL && (address < (uintptr_t)piece || address >= (uintptr_t)piece->end))
+        piece = piece->next;
+    return piece != NULL;
 }

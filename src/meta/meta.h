@@ -10,13 +10,15 @@ HAK_EXTERN_C_BEGIN
 #define HAK_META_SIZES 24 /* powers of two from 64 bytes up */
 
 struct hak_meta_free;
+struct hak_meta_piece;
 
 struct hak_meta {
     struct hak_lock lock; /* guards all that follows */
     char *next;           /* the first byte not handed out */
     char *committed_end;
     char *reserved_end;
-    bool reserves; /* address space is plentiful: reserve more than is committed */
+    struct hak_meta_piece *pieces; /* atomic: readers follow the list without the lock */
+    bool reserves;                 /* address space is plentiful: reserve more than is committed */
     struct hak_meta_free *free[HAK_META_SIZES];
     uint64_t committed_bytes; /* atomic: read without the lock */
     uint64_t reserved_bytes;  /* atomic */
@@ -32,6 +34,9 @@ void *hak_i_meta_acquire(struct hak_meta *meta, size_t bytes);
 
 /* `memory` came from hak_i_meta_acquire() with the same `bytes`. */
 void hak_i_meta_release(struct hak_meta *meta, void *memory, size_t bytes);
+
+/* Whether `address` is metadata memory. Needs no lock. */
+bool hak_i_meta_holds(const struct hak_meta *meta, uintptr_t address);
 
 HAK_EXTERN_C_END
 

@@ -136,7 +136,8 @@ TEST_P(Meta, CountsWhatItReservesAndCommits)
 
 TEST_P(Meta, AsksSeldom)
 {
-    for (int i = 0; i < 1024; i++) {
+    constexpr int FIRST = 1023; // and one record of its own
+    for (int i = 0; i < FIRST; i++) {
         ASSERT_NE(hak_i_meta_carve(&meta, 64), nullptr);
     }
     EXPECT_EQ(fake_os::calls(HAK_OS_COMMIT).size(), 1u);
@@ -156,6 +157,24 @@ TEST_P(Meta, LiesBetweenGuardPages)
         EXPECT_FALSE(fake_os::is_committed(reserved.address, page));
         EXPECT_FALSE(fake_os::is_committed(reserved.address + reserved.bytes - page, page));
         EXPECT_TRUE(fake_os::is_committed(reserved.address + page, reserved.bytes - 2 * page));
+    }
+}
+
+TEST_P(Meta, KnowsItsOwnMemory)
+{
+    int local;
+    EXPECT_FALSE(hak_i_meta_holds(&meta, address_of(&local)));
+    for (size_t bytes : {100 * KiB, 70 * MiB, 64 * KiB, size_t{64}}) {
+        uintptr_t start = address_of(hak_i_meta_carve(&meta, bytes));
+        EXPECT_TRUE(hak_i_meta_holds(&meta, start)) << bytes;
+        EXPECT_TRUE(hak_i_meta_holds(&meta, start + bytes - 1)) << bytes;
+    }
+    for (const fake_os::Call &reserved : fake_os::calls(HAK_OS_RESERVE)) {
+        EXPECT_FALSE(hak_i_meta_holds(&meta, reserved.address));
+        EXPECT_FALSE(hak_i_meta_holds(&meta, reserved.address + reserved.bytes - 4 * KiB));
+    }
+    for (uintptr_t address : {uintptr_t{0}, address_of(&local), UINTPTR_MAX}) {
+        EXPECT_FALSE(hak_i_meta_holds(&meta, address));
     }
 }
 
