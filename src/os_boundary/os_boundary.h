@@ -81,6 +81,51 @@ enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes);
 uint64_t hak_i_os_calls(enum hak_os_call kind);
 uint64_t hak_i_os_failed_calls(void);
 
+/* ------------------------------------------------------------------------------------ what the kernel counts ---- */
+
+struct hak_os_usage {
+    size_t resident_bytes;
+    size_t private_dirty_bytes;
+    size_t huge_bytes; /* the resident memory of no file that is in huge pages */
+    size_t swapped_bytes;
+};
+
+enum hak_os_mapped {
+    HAK_OS_MAPPED_FILE,
+    HAK_OS_MAPPED_STACK, /* the main thread's; those of others look like any memory */
+    HAK_OS_MAPPED_OTHER
+};
+
+struct hak_os_mapping {
+    uintptr_t start;
+    uintptr_t end;
+    enum hak_os_mapped kind;
+    struct hak_os_usage usage;
+};
+
+/* The whole process; false: the kernel does not say. */
+bool hak_i_os_usage(struct hak_os_usage *usage);
+
+/* Each mapping of the process in address order; false: the kernel does not say, or not all. Takes no lock. */
+bool hak_i_os_each_mapping(void (*visit)(void *arg, const struct hak_os_mapping *mapping), void *arg);
+
+/*
+ * How much of mapped memory has a page; SIZE_MAX: unknown. Counts also pages that were read and never written, which
+ * are not resident by the other counts.
+ */
+size_t hak_i_os_paged_bytes(void *address, size_t bytes);
+
+/* What the process's control group uses, all its processes and their cached files together; SIZE_MAX: unknown. */
+size_t hak_i_os_group_bytes(void);
+
+/* ------------------------------------------------------------------------------------------- standard error ---- */
+
+/* Remembers what standard error is, for the process may close it before its end. */
+void hak_i_os_keep_stderr(void);
+
+/* Writes to what was remembered, else to standard error; to nothing when neither is there any more. */
+void hak_i_os_write_stderr(const char *text, size_t length);
+
 HAK_EXTERN_C_END
 
 #endif

@@ -216,3 +216,20 @@ uint64_t hak_i_os_failed_calls(void)
 {
     return hak_load_relaxed(&failed_calls);
 }
+
+size_t hak_i_os_paged_bytes(void *address, size_t bytes)
+{
+    int saved_errno = errno;
+    unsigned char is_paged[1024];
+    size_t page = hak_i_os_page_bytes(), count = 0;
+    for (size_t done = 0; done < bytes && count != SIZE_MAX;) {
+        size_t pages = (bytes - done) / page < sizeof is_paged ? (bytes - done) / page : sizeof is_paged;
+        bool told = mincore((char *)address + done, pages * page, is_paged) == 0;
+        for (size_t i = 0; told && i < pages; i++)
+            count += is_paged[i] & 1;
+        done += pages * page;
+        count = told ? count : SIZE_MAX;
+    }
+    errno = saved_errno;
+    return count == SIZE_MAX ? SIZE_MAX : count * page;
+}

@@ -560,3 +560,34 @@ uint64_t hak_i_os_failed_calls(void)
     Entry entry;
     return world.failed_count;
 }
+
+/* This world has no /proc. */
+
+bool hak_i_os_usage(struct hak_os_usage *usage)
+{
+    *usage = {};
+    return false;
+}
+
+bool hak_i_os_each_mapping(void (*)(void *arg, const struct hak_os_mapping *mapping), void *)
+{
+    return false;
+}
+
+size_t hak_i_os_paged_bytes(void *address, size_t bytes)
+{
+    Entry entry;
+    uintptr_t first = reinterpret_cast<uintptr_t>(address);
+    require_pages(first, bytes);
+    require(covers_any(first, bytes), "asked about what is not mapped", first, bytes);
+    return SIZE_MAX;
+}
+
+size_t hak_i_os_group_bytes(void)
+{
+    return SIZE_MAX;
+}
+
+void hak_i_os_keep_stderr(void) {}
+
+void hak_i_os_write_stderr(const char *, size_t) {}

@@ -15,10 +15,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -269,4 +271,157 @@ TEST(OsBoundary, TakesNothingElseForTheLoaders)
              reinterpret_cast<const void *>(1), reinterpret_cast<const void *>(UINTPTR_MAX)}) {
         EXPECT_FALSE(is_loaders(address)) << address;
     }
+}
+
+/* ------------------------------------------------------------------------------------- what the kernel counts ---- */
+
+namespace {
+
+/** All mappings, and what they are together. */
+struct Mappings {
+    std::vector<hak_os_mapping> all;
+    size_t resident_bytes = 0;
+
+    Mappings()
+    {
+        errno = ERANGE;
+        told = hak_i_os_each_mapping(
+            [](void *arg, const hak_os_mapping *mapping) {
+                static_cast<Mappings *>(arg)->all.push_back(*mapping);
+                static_cast<Mappings *>(arg)->resident_bytes += mapping->usage.resident_bytes;
+            },
+            this);
+        EXPECT_EQ(errno, ERANGE);
+    }
+
+    const hak_os_mapping *find(const void *address) const
+    {
+        uintptr_t number = reinterpret_cast<uintptr_t>(address);
+        for (const hak_os_mapping &mapping : all) {
+            if (mapping.start <= number && number < mapping.end) {
+                return &mapping;
+            }
+        }
+        return nullptr;
+    }
+
+    bool told;
+};
+
+/** Runs the action in a process that may open no more files. */
+template <class Action>
+void expect_without_files(Action action)
+{
+    auto without_files = [&] {
+        const rlimit none = {0, 0};
+        _exit(setrlimit(RLIMIT_NOFILE, &none) == 0 && action() ? 0 : 1);
+    };
+    EXPECT_EXIT(without_files(), testing::ExitedWithCode(0), "");
+}
+
+} // namespace
+
+TEST(OsBoundary, TellsEachMappingAndWhatItIs)
+{
+    constexpr size_t PAGES = 300;
+    static const int in_the_program = 1;
+    int on_the_stack = 1;
+    Range range(2 * PAGES);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), PAGES * page));
+    memset(range.at(0), 1, 100 * page);
+    Mappings mappings;
+    ASSERT_TRUE(mappings.told);
+    EXPECT_TRUE(std::is_sorted(mappings.all.begin(), mappings.all.end(),
+                               [](auto &one, auto &other) { return one.start < other.start; }));
+    const hak_os_mapping *ours = mappings.find(range.at(0));
+    ASSERT_NE(ours, nullptr);
+    EXPECT_EQ(ours->kind, HAK_OS_MAPPED_OTHER);
+    EXPECT_GE(ours->usage.resident_bytes, 100 * page);
+    EXPECT_EQ(mappings.find(&in_the_program)->kind, HAK_OS_MAPPED_FILE);
+    EXPECT_EQ(mappings.find(&on_the_stack)->kind, HAK_OS_MAPPED_STACK);
+    EXPECT_EQ(mappings.find(range.at(PAGES))->usage.resident_bytes, 0u);
+}
+
+TEST(OsBoundary, TellsWhatTheProcessUses)
+{
+    constexpr size_t PAGES = 4096;
+    hak_os_usage before, after;
+    ASSERT_TRUE(hak_i_os_usage(&before));
+    Range range(PAGES);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), PAGES * page));
+    memset(range.at(0), 1, PAGES * page);
+    ASSERT_TRUE(hak_i_os_usage(&after));
+    EXPECT_GE(after.resident_bytes, before.resident_bytes + PAGES * page);
+    EXPECT_GE(after.private_dirty_bytes, before.private_dirty_bytes + PAGES * page);
+    EXPECT_LE(after.huge_bytes, after.resident_bytes);
+    Mappings mappings;
+    EXPECT_NEAR(static_cast<double>(mappings.resident_bytes), static_cast<double>(after.resident_bytes),
+                static_cast<double>(after.resident_bytes) / 20);
+}
+
+TEST(OsBoundary, TellsWhichPagesAreThere)
+{
+    constexpr size_t PAGES = 3000; // more than one question's worth
+    Range range(PAGES + 2);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), PAGES * page));
+    EXPECT_EQ(hak_i_os_paged_bytes(range.at(0), PAGES * page), 0u);
+    for (size_t index : {0, 1, 1023, 1024, 2999}) {
+        *range.at(index) = 1;
+    }
+    EXPECT_EQ(hak_i_os_paged_bytes(range.at(0), PAGES * page), 5 * page);
+    EXPECT_EQ(hak_i_os_paged_bytes(range.at(1), 1023 * page), 2 * page);
+    hak_i_os_release(range.at(PAGES), page);
+    errno = ERANGE;
+    EXPECT_EQ(hak_i_os_paged_bytes(range.at(0), (PAGES + 1) * page), SIZE_MAX);
+    EXPECT_EQ(errno, ERANGE);
+}
+
+TEST(OsBoundary, TellsWhatTheControlGroupUses)
+{
+    size_t bytes = hak_i_os_group_bytes();
+    if (bytes == SIZE_MAX) {
+        GTEST_SKIP() << "no control group here counts memory";
+    }
+    hak_os_usage usage;
+    ASSERT_TRUE(hak_i_os_usage(&usage));
+    EXPECT_GE(bytes, usage.private_dirty_bytes / 2);
+    EXPECT_LE(bytes, hak_i_os_physical_bytes());
+}
+
+TEST(OsBoundaryDeathTest, SaysSoWhereNoFileCanBeOpened)
+{
+    expect_without_files([] {
+        hak_os_usage usage;
+        return !hak_i_os_usage(&usage) && !Mappings().told && hak_i_os_group_bytes() == SIZE_MAX;
+    });
+}
+
+TEST(OsBoundaryDeathTest, WritesToStandardErrorAsItWasRemembered)
+{
+    auto close_and_write = [] {
+        hak_i_os_keep_stderr();
+        close(STDERR_FILENO);
+        hak_i_os_write_stderr("still here\n", 11);
+        _exit(0);
+    };
+    EXPECT_EXIT(close_and_write(), testing::ExitedWithCode(0), "^still here\n$");
+}
+
+TEST(OsBoundaryDeathTest, WritesToNothingThatTookTheNumberOfStandardError)
+{
+    auto replace_and_write = [] {
+        hak_i_os_keep_stderr();
+        char name[] = "/tmp/hakmem-os-boundary-XXXXXX";
+        int file = mkstemp(name);
+        unlink(name);
+        for (int number = STDERR_FILENO; number < 1024; number++) {
+            if (number != file) {
+                close(number);
+            }
+        }
+        dup2(file, STDERR_FILENO);
+        hak_i_os_write_stderr("lost\n", 5);
+        _exit(lseek(file, 0, SEEK_END) == 0 ? 0 : 1);
+    };
+    EXPECT_EXIT(replace_and_write(), testing::ExitedWithCode(0), "");
 }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Standard error for the page at a process's end. Many programs have closed it by then, so it is kept under another
+// number; and what a number stands for may have changed, so nothing is written to any file but the one from the start.
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os_boundary/os_boundary.h"
+
+/* Beyond the numbers that shells and programs choose for themselves. */
+#define KEPT_NUMBER_MIN 200
+
+static bool remembered;
+static struct stat at_start;
+static int kept = -1;
+
+static bool is_stderr(int number)
+{
+    struct stat status;
+    return number >= 0 && fstat(number, &status) == 0 && status.st_dev == at_start.st_dev &&
+           status.st_ino == at_start.st_ino;
+}
+
+void hak_i_os_keep_stderr(void)
+{
+    int saved_errno = errno;
+    remembered = true;
+    if (fstat(STDERR_FILENO, &at_start) == 0) {
+        kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_NUMBER_MIN);
+        if (kept < 0) /* the limit may be lower */
+            kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    }
+    errno = saved_errno;
+}
+
+void hak_i_os_write_stderr(const char *text, size_t length)
+{
+    int saved_errno = errno;
+    int number = is_stderr(kept) ? kept : STDERR_FILENO;
+    bool writable = !remembered || is_stderr(number);
+    while (writable && length != 0) {
+        ssize_t written = write(number, text, length);
+        writable = written >= 0 || errno == EINTR;
+        if (written > 0) {
+            text += written;
+            length -= (size_t)written;
+        }
+    }
+    errno = saved_errno;
+}
