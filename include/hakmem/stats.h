@@ -27,6 +27,7 @@
     X(committed_bytes,        "bytes", "memory that may be read and written")                                          \
     X(reserved_bytes,         "bytes", "address space set aside, committed or not")                                    \
     X(large_bytes,            "bytes", "the part of live that is blocks larger than the pool's largest class")         \
+    X(round_up_bytes,         "bytes", "the part of live that was not asked for, estimated from a sample of requests") \
     X(live_blocks,            "count", "blocks the program holds")                                                     \
     X(large_blocks,           "count", "the part of live_blocks that is counted in large_bytes")                       \
     X(slabs,                  "count", "slabs in use")                                                                 \
@@ -42,6 +43,7 @@
     X(large_cache_misses,     "count", "large blocks BigCache had nothing for")                                        \
     X(purged_bytes,           "bytes", "memory given back to the operating system so far")                             \
     X(repurchased_bytes,      "bytes", "memory needed again soon after it was given back")                             \
+    X(page_faults_saved,      "count", "pages of free spans and BigCache that were handed out again still written")    \
     X(os_reserve_calls,       "count", "system calls that set address space aside")                                    \
     X(os_commit_calls,        "count", "system calls that made memory usable")                                         \
     X(os_purge_calls,         "count", "system calls that gave pages back and kept the addresses")                     \

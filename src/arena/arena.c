@@ -94,6 +94,14 @@ void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units,
     hak_store_relaxed(&arena->dirty_units, arena->dirty_units + dirty_units);
 }
 
+/* Takes them for a caller; what is still written then costs no page fault. */
+static bool hand_out(struct hak_arena *arena, size_t first, size_t units)
+{
+    arena->reused_units +=
+        hak_i_runs_count(&arena->dirty, first, units) - hak_bitmap_count(arena->zeroed, first, units);
+    return hak_i_arena_take_locked(arena, first, units);
+}
+
 /* Empties BigCache into the free set, where its spans join their neighbours. */
 static bool give_up_cache(struct hak_arena *arena)
 {
@@ -254,7 +262,7 @@ static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align
 {
     size_t first = find_or_grow(arena, units, align);
     if (first != HAK_NO_UNIT)
-        *clean = hak_i_arena_take_locked(arena, first, units);
+        *clean = hand_out(arena, first, units);
     return first;
 }
 
@@ -325,7 +333,7 @@ static size_t extend_locked(struct hak_arena *arena, size_t end, size_t units)
         return 0;
     }
     if (free_part != 0)
-        hak_i_arena_take_locked(arena, end, free_part);
+        hand_out(arena, end, free_part);
     return free_part + added;
 }
 
@@ -361,7 +369,7 @@ size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *c
         return HAK_NO_UNIT;
     size_t dirty_units = lock_to_take(arena);
     size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
-    *clean = first == HAK_NO_UNIT || hak_i_arena_take_locked(arena, first, *units);
+    *clean = first == HAK_NO_UNIT || hand_out(arena, first, *units);
     if (first == HAK_NO_UNIT)
         first = place_in_reserve(arena, units);
     if (first == HAK_NO_UNIT)

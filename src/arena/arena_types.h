@@ -41,6 +41,7 @@ struct hak_big_cache {
     size_t limit_units; /* grows by what is hit, shrinks when blocks are given back */
     uint64_t hits;
     uint64_t misses;
+    uint64_t reused_units; /* of the blocks that were hit, those still written */
 };
 
 /*
@@ -81,6 +82,7 @@ struct hak_arena {
     uint64_t last_purge_ms; /* when pages were last given back to keep the bound */
     uint64_t purged_units;
     uint64_t repurchased_units;
+    uint64_t reused_units; /* handed out still written, BigCache's apart */
     struct hak_large *unused_records;
     struct hak_big_cache cache;
     size_t retained_bytes; /* empty slabs that heaps keep; atomic, not under the lock */

@@ -59,6 +59,7 @@ struct hak_large *hak_i_big_cache_take(struct hak_big_cache *cache, size_t units
         return NULL;
     }
     cache->hits++;
+    cache->reused_units += large->written_units < units ? large->written_units : units;
     if (cache->limit_units < LIMIT_UNITS_MAX)
         cache->limit_units += large->units;
     return large;

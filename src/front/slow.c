@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "front/classes.h"
 #include "front/front_private.h"
 #include "heap/heap_hot.h"
@@ -27,6 +28,37 @@ static bool is_class_size(size_t size)
     return size <= HAK_POOL_BYTES_MAX;
 }
 
+/* ----------------------------------------------------------------------------------- the sample of requests ---- */
+
+/* At so many requests, or bytes of large ones, older ones are made to weigh half: the sample follows the program. */
+#define REQUESTS_REMEMBERED 128
+#define LARGE_BYTES_REMEMBERED (64 * HAK_MIB)
+
+static void note_request(struct hak_heap *heap, unsigned class_index, size_t size)
+{
+    struct hak_heap_sample *sample = &heap->samples[class_index];
+    uint64_t block_bytes = hak_i_slab_classes[class_index].block_bytes;
+    hak_count(&sample->asked_bytes, size);
+    hak_count(&sample->given_bytes, block_bytes);
+    if (sample->given_bytes >= REQUESTS_REMEMBERED * block_bytes) {
+        hak_store_relaxed(&sample->asked_bytes, sample->asked_bytes / 2);
+        hak_store_relaxed(&sample->given_bytes, sample->given_bytes / 2);
+    }
+}
+
+/* Any thread's; relaxed: two sums that order nothing. They are halved by a thread that crosses the limit. */
+static void note_large_request(size_t size)
+{
+    struct hak_heap_sample *sample = &hak_i_process.large_sample;
+    uint64_t given_bytes = hak_i_arena_units(size) << HAK_UNIT_SHIFT;
+    uint64_t asked_before = hak_fetch_add_relaxed(&sample->asked_bytes, size);
+    uint64_t given_before = hak_fetch_add_relaxed(&sample->given_bytes, given_bytes);
+    if (given_before / LARGE_BYTES_REMEMBERED != (given_before + given_bytes) / LARGE_BYTES_REMEMBERED) {
+        hak_fetch_sub_relaxed(&sample->asked_bytes, (asked_before + size) / 2);
+        hak_fetch_sub_relaxed(&sample->given_bytes, (given_before + given_bytes) / 2);
+    }
+}
+
 /* ------------------------------------------------------------------------------------------------ allocating ---- */
 
 static void *alloc_large(size_t size, size_t alignment, bool *clean)
@@ -34,14 +66,18 @@ static void *alloc_large(size_t size, size_t alignment, bool *clean)
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
         return no_memory();
     void *block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
-    return block != NULL ? block : no_memory();
+    if (block == NULL)
+        return no_memory();
+    note_large_request(size);
+    return block;
 }
 
-static void *alloc_from_heap(unsigned class_index, const char *function)
+static void *alloc_from_heap(unsigned class_index, size_t size, const char *function)
 {
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
         return no_memory();
+    note_request(heap, class_index, size);
     void *block = hak_i_heap_pop(&heap->hot.bins[class_index]);
     if (block == NULL)
         block = hak_i_heap_alloc(heap, class_index);
@@ -58,15 +94,16 @@ void *hak_i_front_alloc_slow(size_t size)
         return alloc_large(size, 1, &clean);
     unsigned class_index = hak_i_front_class(size);
     void *block = hak_i_heap_pop(&hak_i_self->bins[class_index]);
-    return HAK_LIKELY(block != NULL) ? block : alloc_from_heap(class_index, "hak_alloc");
+    return HAK_LIKELY(block != NULL) ? block : alloc_from_heap(class_index, size, "hak_alloc");
 }
 
 /* A block of the class that reads as 0 already, NULL when there is none at hand. */
-static void *alloc_clean(unsigned class_index)
+static void *alloc_clean(unsigned class_index, size_t size)
 {
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
         return NULL;
+    note_request(heap, class_index, size);
     void *block = hak_i_heap_alloc_clean(heap, class_index);
     hak_i_front_return(heap);
     return block;
@@ -75,7 +112,7 @@ static void *alloc_clean(unsigned class_index)
 void *hak_i_front_zalloc_slow(size_t size)
 {
     bool clean = is_class_size(size) && size >= CLEAN_BYTES_MIN;
-    void *block = clean ? alloc_clean(hak_i_front_class(size)) : NULL;
+    void *block = clean ? alloc_clean(hak_i_front_class(size), size) : NULL;
     if (block != NULL)
         return block;
     clean = false;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
-#include "front/front_private.h"
+#include "front/census.h"
 #include "os_boundary/os_boundary.h"
 
 static size_t bytes_of(size_t units)
@@ -12,86 +12,24 @@ static size_t bytes_of(size_t units)
     return units << HAK_UNIT_SHIFT;
 }
 
-static unsigned pending_blocks(const struct hak_slab *slab)
-{
-    unsigned count = 0;
-    for (unsigned word = 0; word < HAK_SLAB_WORDS; word++)
-        count += hak_bits_count(hak_load_relaxed(&slab->remote[word]));
-    return count;
-}
-
-/* Blocks on stacks and in combining buffers count as the program's here; add_heaps() takes them off. */
-static void add_bound_slab(struct hak_stats *stats, const struct hak_slab *slab)
-{
-    const struct hak_class *of = &hak_i_slab_classes[hak_load_relaxed(&slab->class_index)];
-    uint64_t carved = hak_load_relaxed(&slab->carved);
-    uint64_t free_count = hak_load_relaxed(&slab->free_count);
-    uint64_t pending = pending_blocks(slab);
-    uint64_t live = carved - free_count - pending;
-    stats->slabs++;
-    stats->live_blocks += live;
-    stats->live_bytes += live * of->block_bytes;
-    stats->remote_bytes += pending * of->block_bytes;
-    stats->partial_bytes += (of->block_count - carved + free_count) * of->block_bytes;
-    stats->slack_bytes += of->slab_bytes - (uint64_t)of->block_count * of->block_bytes;
-}
-
-HAK_STATIC_ASSERT(offsetof(struct hak_large, first_unit) == offsetof(struct hak_slab, start), "told apart by these");
-
-/* Adds what starts at a unit that is held; returns its units. */
-static size_t add_span(struct hak_stats *stats, const struct hak_process *process, size_t unit)
-{
-    uint32_t id = hak_i_registry_id(&process->registry, unit);
-    const void *record = hak_i_registry_record(&process->registry, unit);
-    if (record == NULL)
-        return 1;
-    if (id == HAK_ID_LARGE || id == HAK_ID_FREED_LARGE) {
-        size_t units = hak_load_relaxed(&((const struct hak_large *)record)->units);
-        return units != 0 ? units : 1;
-    }
-    const struct hak_slab *slab = (const struct hak_slab *)record;
-    if (hak_load_relaxed(&slab->start) != hak_i_registry_address(&process->registry, unit))
-        return 1; /* another unit's, or a large block's that has just been freed: its first word is no address */
-    uint8_t state = hak_load_relaxed(&slab->state);
-    if (state == HAK_SLAB_UNUSED)
-        return 1;
-    size_t span_bytes = hak_load_relaxed(&slab->span_bytes);
-    if (state == HAK_SLAB_BOUND)
-        add_bound_slab(stats, slab);
-    else
-        stats->partial_bytes += span_bytes;
-    return span_bytes >> HAK_UNIT_SHIFT;
-}
-
-static void add_spans(struct hak_stats *stats, const struct hak_process *process)
-{
-    size_t unit = hak_i_arena_next_held(&process->arena, 0);
-    while (unit != HAK_NO_UNIT)
-        unit = hak_i_arena_next_held(&process->arena, unit + add_span(stats, process, unit));
-}
-
-static void add_stacks(struct hak_stats *stats, const struct hak_heap *heap)
+/* The parts that lie in slabs. */
+static void add_classes(struct hak_stats *stats, const struct hak_census *census)
 {
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
-        uint64_t count =
-            (uint64_t)(hak_load_relaxed(&heap->hot.bins[i].top) - hak_load_relaxed(&heap->stacks[i].first));
-        uint64_t bytes = count * hak_i_slab_classes[i].block_bytes;
-        stats->cached_bytes += bytes;
-        stats->live_bytes -= bytes;
-        stats->live_blocks -= count;
+        const struct hak_class *of = &hak_i_slab_classes[i];
+        const struct hak_class_count *count = &census->classes[i];
+        stats->slabs += count->slabs;
+        stats->live_blocks += count->live_blocks;
+        stats->live_bytes += count->live_blocks * of->block_bytes;
+        stats->cached_bytes += count->stack_blocks * of->block_bytes;
+        stats->remote_bytes += count->pending_blocks * of->block_bytes;
+        stats->partial_bytes += (count->free_blocks + count->unused_blocks) * of->block_bytes;
+        stats->slack_bytes += count->slabs * (of->slab_bytes - (uint64_t)of->block_count * of->block_bytes);
+        stats->round_up_bytes += hak_i_front_round_up_bytes(&count->sample, count->live_blocks * of->block_bytes);
     }
-}
-
-static void add_combined(struct hak_stats *stats, const struct hak_heap *heap)
-{
-    for (unsigned i = 0; i < HAK_COMBINE_ENTRIES; i++) {
-        const struct hak_combine_entry *entry = &heap->combine.entries[i];
-        uint64_t count = hak_bits_count(hak_load_relaxed(&entry->bits));
-        uint64_t bytes = count * hak_i_slab_classes[hak_load_relaxed(&entry->class_index)].block_bytes;
-        stats->remote_bytes += bytes;
-        stats->live_bytes -= bytes;
-        stats->live_blocks -= count;
-    }
+    stats->partial_bytes += census->empty_slab_bytes;
+    stats->live_blocks = hak_i_census_at_least_0(stats->live_blocks);
+    stats->live_bytes = hak_i_census_at_least_0(stats->live_bytes);
 }
 
 static void add_counts(struct hak_stats *stats, const struct hak_heap_counts *counts)
@@ -107,13 +45,17 @@ static void add_counts(struct hak_stats *stats, const struct hak_heap_counts *co
 static void add_heaps(struct hak_stats *stats, const struct hak_heaps *heaps)
 {
     /* acquire: a heap on the list is set up */
-    for (const struct hak_heap *heap = hak_load_acquire(&heaps->all); heap != NULL; heap = heap->next_heap) {
-        add_stacks(stats, heap);
-        add_combined(stats, heap);
+    for (const struct hak_heap *heap = hak_load_acquire(&heaps->all); heap != NULL; heap = heap->next_heap)
         add_counts(stats, &heap->counts);
-    }
     stats->heaps = hak_load_relaxed(&heaps->heap_count);
     stats->idle_heaps = hak_load_relaxed(&heaps->idle_count);
+}
+
+static void add_large_round_up(struct hak_stats *stats, const struct hak_heap_sample *sample)
+{
+    struct hak_heap_sample read = {.asked_bytes = hak_load_relaxed(&sample->asked_bytes),
+                                   .given_bytes = hak_load_relaxed(&sample->given_bytes)};
+    stats->round_up_bytes += hak_i_front_round_up_bytes(&read, stats->large_bytes);
 }
 
 static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
@@ -132,6 +74,7 @@ static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
     stats->large_cache_misses = arena->cache.misses;
     stats->purged_bytes = bytes_of(arena->purged_units);
     stats->repurchased_bytes = bytes_of(arena->repurchased_units);
+    stats->page_faults_saved = bytes_of(arena->reused_units + arena->cache.reused_units) / hak_i_os_page_bytes();
     hak_i_base_unlock(&arena->lock);
 }
 
@@ -154,16 +97,26 @@ static void add_system_calls(struct hak_stats *stats)
     stats->os_failed_calls = hak_i_os_failed_calls();
 }
 
+void hak_i_front_snapshot(struct hak_stats *stats, struct hak_census *census)
+{
+    *stats = (struct hak_stats){.size = sizeof *stats};
+    *census = (struct hak_census){0};
+    if (!hak_i_front_started())
+        return;
+    hak_i_front_census(census, &hak_i_process);
+    add_classes(stats, census);
+    add_heaps(stats, &hak_i_process.heaps);
+    add_arena(stats, &hak_i_process.arena);
+    add_large_round_up(stats, &hak_i_process.large_sample);
+    add_metadata(stats, &hak_i_process);
+    add_system_calls(stats);
+}
+
 static struct hak_stats take_snapshot(void)
 {
-    struct hak_stats stats = {.size = sizeof stats};
-    if (!hak_i_front_started())
-        return stats;
-    add_spans(&stats, &hak_i_process);
-    add_heaps(&stats, &hak_i_process.heaps);
-    add_arena(&stats, &hak_i_process.arena);
-    add_metadata(&stats, &hak_i_process);
-    add_system_calls(&stats);
+    struct hak_stats stats;
+    struct hak_census census;
+    hak_i_front_snapshot(&stats, &census);
     return stats;
 }
 

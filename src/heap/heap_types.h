@@ -99,6 +99,12 @@ struct hak_heap_counts {
     uint64_t handovers;
 };
 
+/* Requests whose size was looked at, on slow paths alone. Written and read as the counts above. */
+struct hak_heap_sample {
+    uint64_t asked_bytes;
+    uint64_t given_bytes; /* to the same requests */
+};
+
 /*
  * A thread's heap: immortal, held by one thread at a time or idle.
  *   H1  granted_bytes is the sum over the classes of capacity * block_bytes, at most the bound of stack.c plus one
@@ -123,6 +129,7 @@ struct hak_heap {
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;
     struct hak_heap_counts counts;
+    struct hak_heap_sample samples[HAK_CLASS_COUNT];
     bool busy; /* slow work is under way; atomic, read by a thread that forks */
     bool held; /* guarded by the lock of struct hak_heaps, as are the links */
     struct hak_heap *next_heap;

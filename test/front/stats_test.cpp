@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <string>
@@ -182,6 +183,63 @@ TEST(FrontStats, CountsHeapsAndRemoteFrees)
     EXPECT_GT(after.remote_publications, before.remote_publications);
     EXPECT_LE((after.remote_publications - before.remote_publications) * 8, blocks.size());
     EXPECT_GE(after.idle_heaps, 1u);
+}
+
+TEST(FrontStats, CountsThePagesHandedOutStillWritten)
+{
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    hak_purge(nullptr);
+    uint64_t before = statistics().page_faults_saved;
+    auto use = [](size_t size, size_t count) {
+        std::vector<void *> blocks(count);
+        ASSERT_EQ(hak_alloc_batch(size, count, blocks.data()), count);
+        for (void *block : blocks) {
+            memset(block, 1, size);
+        }
+        hak_free_batch(blocks.data(), count);
+    };
+    use(2 * MiB, 3);
+    EXPECT_EQ(statistics().page_faults_saved, before) << "fresh memory saves nothing";
+    use(2 * MiB, 3);
+    EXPECT_EQ(statistics().page_faults_saved, before + 6 * MiB / page) << "from BigCache";
+    use(5 * MiB, 1);
+    EXPECT_EQ(statistics().page_faults_saved, before + 11 * MiB / page) << "from BigCache's spans, joined";
+    hak_purge(nullptr);
+    use(2 * MiB, 3);
+    EXPECT_EQ(statistics().page_faults_saved, before + 11 * MiB / page) << "what was given back saves nothing";
+}
+
+TEST(FrontStats, EstimatesWhatWasNotAskedFor)
+{
+    constexpr size_t COUNT = 20000;
+    for (auto [asked, least, most] :
+         {std::array<size_t, 3>{1100, 170, 190}, {2048, 0, 0}, {300 * KiB + 1, 3500, 4200}}) {
+        size_t count = asked > 100 * KiB ? 1000 : COUNT;
+        std::vector<void *> blocks(count);
+        uint64_t before = statistics().round_up_bytes;
+        ASSERT_EQ(hak_alloc_batch(asked, count, blocks.data()), count);
+        uint64_t estimated = statistics().round_up_bytes - before;
+        EXPECT_GE(estimated, least * count) << asked;
+        EXPECT_LE(estimated, most * count + 1000) << asked;
+        hak_free_batch(blocks.data(), count);
+        EXPECT_LE(statistics().round_up_bytes, before + 1000) << asked;
+    }
+}
+
+TEST(FrontStats, EstimatesFromTheLatestRequests)
+{
+    constexpr size_t COUNT = 30000;
+    std::vector<void *> blocks(COUNT);
+    for (size_t asked : {1100, 1280}) {
+        ASSERT_EQ(hak_alloc_batch(asked, COUNT, blocks.data()), COUNT);
+        uint64_t estimated = statistics().round_up_bytes;
+        hak_free_batch(blocks.data(), COUNT);
+        if (asked == 1100) {
+            EXPECT_GE(estimated, 170 * COUNT);
+        } else {
+            EXPECT_LE(estimated, 20 * COUNT);
+        }
+    }
 }
 
 TEST(FrontOptions, TellAndTakeValues)
