@@ -158,6 +158,17 @@ HAKMEM_API int hak_option_get(const char *name, char *buffer, size_t size) HAK_N
 /** Fills in `snapshot`, whose `size` the caller has set. Returns 0, or EINVAL. Walks every slab: not for a hot loop. */
 HAKMEM_API int hak_stats_get(struct hak_stats *snapshot) HAK_NOEXCEPT HAK_ATTR(nonnull(1));
 
+/** Takes `length` bytes of text, whole lines; valid during the call. */
+typedef void hak_writer(void *arg, const char *text, size_t length);
+
+/**
+ * Writes a page of plain sentences: where the process's resident memory is, which size classes and which few blocks
+ * keep pages, and which option would help by how much; docs/explain.md shows one. Calls `writer` with `arg` and a line
+ * at a time, without a lock held; it may call hak_ functions. Takes no memory but 32 KiB of the stack. Walks every slab
+ * and asks the kernel for its count.
+ */
+HAKMEM_API void hak_explain(hak_writer *writer, void *arg) HAK_NOEXCEPT HAK_ATTR(nonnull(1));
+
 /* ---------------------------------------------------------------------------------------------------- misuse ---- */
 
 /** What a program did wrong; the name is the text of the report. */

@@ -26,6 +26,8 @@ enum hak_option_choice {
     HAK_PREWARM_FIXED = 1,
     HAK_CHECK_FAST = 0,
     HAK_CHECK_FULL = 1,
+    HAK_EXPLAIN_OFF = 0,
+    HAK_EXPLAIN_EXIT = 1,
     HAK_FOREIGN_ABORT = 0,
     HAK_FOREIGN_REPORT = 1,
     HAK_FOREIGN_IGNORE = 2

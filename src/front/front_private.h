@@ -93,6 +93,11 @@ HAK_COLD void hak_i_front_misplaced(const void *address, const struct hak_look *
 /* Reports what the heap found in the middle of its work. */
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
 
+/* ----------------------------------------------------------------------------------------------- explaining ---- */
+
+/* Writes the page of hak_explain() to standard error, if the option says so. */
+void hak_i_front_explain_at_exit(void);
+
 /* ------------------------------------------------------------------------------------- fast and slow halves ---- */
 
 /* hak_alloc() and hak_free() of this library, whichever library of the process the public names belong to. */

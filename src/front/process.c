@@ -23,6 +23,8 @@ static void read_options(void)
 {
     hak_i_base_options_read(hak_i_os_is_privileged() ? NULL : environ);
     hak_i_base_options_seal();
+    if (hak_load_relaxed(&hak_i_base_options.explain) == HAK_EXPLAIN_EXIT)
+        hak_i_os_keep_stderr();
 }
 
 static bool build(struct hak_process *process)
@@ -77,11 +79,19 @@ static void *find_double(void)
     return block != NULL ? block : hak_i_heaps_find_double_pending(&hak_i_process.heaps);
 }
 
-__attribute__((destructor)) static void look_for_doubles(void)
+static void look_for_doubles(void)
 {
-    void *block = hak_i_front_started() ? find_double() : NULL;
+    void *block = find_double();
     if (block == NULL)
         return;
     struct hak_look look = hak_i_front_look(block);
     hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, &look, "exit");
+}
+
+__attribute__((destructor)) static void at_process_end(void)
+{
+    if (!hak_i_front_started())
+        return;
+    hak_i_front_explain_at_exit(); /* first, for the other may abort */
+    look_for_doubles();
 }
