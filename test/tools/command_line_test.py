@@ -52,7 +52,7 @@ class CommandLine(support.Case):
         self.assertLessEqual(max(map(len, lines)), 80)
         self.assertEqual(
             re.findall(r"^  (--\w+)", result.stdout, re.MULTILINE),
-            ["--set", "--library", "--check", "--version", "--help"],
+            ["--set", "--explain", "--library", "--check", "--version", "--help"],
         )
 
     def test_version(self):
@@ -86,6 +86,10 @@ class Set(support.Case):
         )
         values = [line for line in result.stdout.splitlines() if line.startswith("HAKMEM_")]
         self.assertEqual(sorted(values), ["HAKMEM_CHECK=fast", "HAKMEM_DIRTY_MIN=4 M", "HAKMEM_REUSE_MAX="])
+
+    def test_explain_is_an_option_of_hakmem(self):
+        self.check_printed(self.run_it("--explain", "sh", "-c", "echo $HAKMEM_EXPLAIN"), "exit\n")
+        self.check_refused(self.run_it("--explain=exit", "true"), "option '--explain=exit' takes no value")
 
     def test_goes_before_the_environment(self):
         result = self.run_it("--set=check=full", "sh", "-c", "echo $HAKMEM_CHECK", environment={"HAKMEM_CHECK": "fast"})

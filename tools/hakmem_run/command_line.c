@@ -16,6 +16,7 @@ static const char help[] = "usage: hakmem-run [option]... [--] command [argument
                            "Where that would have no effect, it says why and runs nothing.\n"
                            "\n"
                            "  --set NAME=VALUE  set an option of hakmem; may be given several times\n"
+                           "  --explain         say where memory is when the command ends, on standard error\n"
                            "  --library=PATH    preload this library instead of the installed one\n"
                            "  --check           only say whether the library would take effect\n"
                            "  --version         print the version\n"
@@ -30,6 +31,7 @@ static const char help[] = "usage: hakmem-run [option]... [--] command [argument
 
 enum option_value {
     OPTION_SET = 256, /* beyond the characters, which are unknown short options */
+    OPTION_EXPLAIN,
     OPTION_LIBRARY,
     OPTION_CHECK,
     OPTION_VERSION,
@@ -37,9 +39,13 @@ enum option_value {
 };
 
 static const struct option options[] = {
-    {"set", required_argument, NULL, OPTION_SET}, {"library", required_argument, NULL, OPTION_LIBRARY},
-    {"check", no_argument, NULL, OPTION_CHECK},   {"version", no_argument, NULL, OPTION_VERSION},
-    {"help", no_argument, NULL, OPTION_HELP},     {NULL, 0, NULL, 0},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"explain", no_argument, NULL, OPTION_EXPLAIN},
+    {"library", required_argument, NULL, OPTION_LIBRARY},
+    {"check", no_argument, NULL, OPTION_CHECK},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 /* ---------------------------------------------------------------------------------------- options of hakmem ---- */
@@ -104,6 +110,9 @@ static void take(int option, struct command_line *line, const char *argument)
     switch (option) {
     case OPTION_SET:
         set(optarg);
+        break;
+    case OPTION_EXPLAIN:
+        set("explain=exit");
         break;
     case OPTION_LIBRARY:
         line->library = optarg;
