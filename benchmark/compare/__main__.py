@@ -4,59 +4,65 @@
 import argparse
 import importlib.util
 import json
-import re
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import allocators
+import inputs
 import machine
-from errors import Refusal
-from program import Program, Tracer
+import rows
+from errors import Failure, Refusal
+from program import Program
 from results import Results
+from runner import Runner, Tracer
 from table import markdown
 
 
 def parse_options(arguments):
-    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__, allow_abbrev=False,
+                                     usage="%(prog)s [option]...")
     parser.add_argument("setup", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=LIBRARY",
                         help="another allocator's library to preload; may be given several times")
+    parser.add_argument("--programs", action="append", default=[], type=Path, metavar="DIR",
+                        help="where programs of benchmark/rows are that Debian does not have; several times, too")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each benchmark runs (10)")
-    parser.add_argument("--filter", default="", metavar="RE", help="only those with a match in benchmark/threads")
+    parser.add_argument("--filter", default="", metavar="RE", help="only rows with a match in benchmark/threads")
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="where the results are, or come; by default a directory for this build of hakmem")
     return parser.parse_args(arguments)
 
 
-def chosen_names(program, expression):
-    names = program.names()
+def attempt(results, row, allocator, measure):
+    """A program that fails over one allocator leaves a gap in the table; the rest goes on."""
     try:
-        chosen = [name for name in names if re.search(expression, name)]
-    except re.error as error:
-        raise Refusal(f"--filter={expression} is not a regular expression: {error}")
-    if not chosen:
-        raise Refusal(f"--filter={expression} matches none of: {' '.join(names)}")
-    return chosen
+        return measure()
+    except Failure as failure:
+        results.row(row, allocator.name)["failure"] = str(failure)
+        print(f"  {row.name} over {allocator.name} failed: {failure}", file=sys.stderr)
 
 
-def measure_round(results, program, names, competitors, first):
-    """The allocators in turn for each name; `first` of them begins."""
+def measure_round(results, runner, chosen, competitors, first):
+    """The allocators in turn for each row; `first` of them begins."""
     order = competitors[first:] + competitors[:first]
-    for number, name in enumerate(names, 1):
+    for number, row in enumerate(chosen, 1):
         for allocator in order:
-            results.add(name, allocator.name, program.run(name, allocator))
-        print(f"  {number}/{len(names)} {name}", file=sys.stderr)
+            run = attempt(results, row, allocator, lambda: runner.run(row, allocator))
+            if run:
+                results.add(row, allocator.name, run)
+        print(f"  {number}/{len(chosen)} {row.name}", file=sys.stderr)
 
 
-def count_system_calls(results, program, tracer, names, competitors):
+def count_system_calls(results, runner, tracer, chosen, competitors):
     """Counts are not times, so these runs may share the processors."""
-    open_rows = [(name, allocator) for name in names for allocator in competitors
-                 if results.row(name, allocator.name)["memory_system_calls"] is None]
-    with ThreadPoolExecutor(program.processors) as pool:
-        counts = pool.map(lambda row: tracer.count(program, *row), open_rows)
-        for (name, allocator), count in zip(open_rows, counts):
-            results.row(name, allocator.name)["memory_system_calls"] = count
+    missing = [(row, allocator) for row in chosen for allocator in competitors
+               if results.row(row, allocator.name)["memory_system_calls"] is None]
+    with ThreadPoolExecutor(len(runner.program.processors)) as pool:
+        counts = pool.map(lambda pair: attempt(results, *pair, lambda: tracer.count(runner, *pair)), missing)
+        for (row, allocator), count in zip(missing, counts):
+            results.row(row, allocator.name)["memory_system_calls"] = count
 
 
 def write_all(results, directory, no_system_calls):
@@ -67,52 +73,76 @@ def write_all(results, directory, no_system_calls):
     draw(results, directory / "results.svg")
 
 
-def prepare(options):
+def rows_to_run(path, data, finder, expression):
+    """Those that can run here; the others are named."""
+    found, missing = finder.runnable(rows.chosen(rows.load(path, data), expression))
+    for program, absent in missing.items():
+        print(f"left out, for there is no program {program}: {' '.join(row.name for row in absent)}", file=sys.stderr)
+    if not found:
+        raise Refusal("none of these rows can run: give --programs, or install what is missing")
+    return found
+
+
+def prepare(options, data):
     """Checks everything before anything is measured."""
     if options.rounds < 1:
         raise Refusal(f"--rounds={options.rounds}: at least 1 is needed")
-    setup = json.loads(options.setup.read_text())
+    setup = {key: Path(value) for key, value in json.loads(options.setup.read_text()).items()}
     program = Program(setup["program"])
-    names = chosen_names(program, options.filter)
-    competitors = allocators.all_that_take_part(Path(setup["hakmem"]), options.peer, program)
+    finder = rows.Finder([setup["program"].parent, *options.programs])
+    chosen = rows_to_run(setup["rows"], data, finder, options.filter)
+    competitors = allocators.all_that_take_part(setup["hakmem"], options.peer, program)
     for allocator in competitors:
         allocators.check(allocator, program)
     if importlib.util.find_spec("matplotlib") is None:
         raise Refusal("results.svg needs matplotlib for this Python (Debian: apt-get install python3-matplotlib)")
-    return setup, program, names, competitors
+    return setup, Runner(setup["launcher"], program, finder), chosen, competitors
 
 
-def open_results(directory, program, competitors):
+def facts_of_programs(finder, chosen, rows_file):
+    files = {name: finder.find(name) for row in chosen for name in row.programs} | {"benchmark/rows": rows_file}
+    return {name: {"version": allocators.version_of(path), "sha256": allocators.sha256(path)}
+            for name, path in files.items()}
+
+
+def open_results(directory, setup, runner, chosen, competitors):
     """Those that are there, or new ones."""
-    facts = machine.facts(program.facts(None)[0]["compiler"], [allocator.facts() for allocator in competitors])
-    digest = allocators.sha256(program.path)
-    results = Results.load(directory / "results.json") or Results(facts, digest)
-    results.take_over(facts, digest)
+    compiler = runner.program.facts(None)[0]["compiler"]
+    facts = machine.facts(compiler, [allocator.facts() for allocator in competitors])
+    programs = facts_of_programs(runner.finder, chosen, setup["rows"])
+    results = Results.load(directory / "results.json") or Results(facts, programs)
+    results.take_over(facts, programs)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Refusal(f"--out={directory}: {error.strerror}")
-    program.fastest_spin = results.spin_seconds
+    runner.program.fastest_spin = results.spin_seconds
     return results
+
+
+def compare(options, data):
+    setup, runner, chosen, competitors = prepare(options, data)
+    directory = options.out or options.setup.parent / f"results-{allocators.sha256(setup['hakmem'])[:12]}"
+    results = open_results(directory, setup, runner, chosen, competitors)
+    tracer = Tracer()
+    inputs.make(sorted({name for row in chosen for name in row.input}), data)
+    runner.program.learn_speed(chosen)
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        measure_round(results, runner, chosen, competitors, results.rounds() % len(competitors))
+        results.save(directory / "results.json")
+    if not tracer.missing:
+        print("counting system calls", file=sys.stderr)
+        count_system_calls(results, runner, tracer, chosen, competitors)
+    write_all(results, directory, tracer.missing)
+    print((directory / "results.md").read_text())
+    print(f"In {directory}: results.md, results.svg, results.json")
 
 
 def main(arguments):
     options = parse_options(arguments)
-    setup, program, names, competitors = prepare(options)
-    directory = options.out or options.setup.parent / f"results-{allocators.sha256(Path(setup['hakmem']))[:12]}"
-    results = open_results(directory, program, competitors)
-    tracer = Tracer()
-    program.learn_speed(names)
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        measure_round(results, program, names, competitors, results.rounds() % len(competitors))
-        results.save(directory / "results.json")
-    if not tracer.missing:
-        print("counting system calls", file=sys.stderr)
-        count_system_calls(results, program, tracer, names, competitors)
-    write_all(results, directory, tracer.missing)
-    print((directory / "results.md").read_text())
-    print(f"In {directory}: results.md, results.svg, results.json")
+    with tempfile.TemporaryDirectory(prefix="hakmem_benchmark_") as data:
+        compare(options, Path(data))
 
 
 if __name__ == "__main__":

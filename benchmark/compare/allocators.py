@@ -10,7 +10,7 @@ from errors import Refusal
 
 SYSTEM = "system"
 HAKMEM = "hakmem"
-# Debian's libraries that take part where they are installed: name → soname.
+# Debian's libraries that take part where they are installed and no peer is given: name → soname.
 INSTALLED = {
     "mimalloc": "libmimalloc.so.2",
     "jemalloc": "libjemalloc.so.2",
@@ -72,7 +72,7 @@ def parse_peer(text):
 
 def all_that_take_part(hakmem, peers, program):
     """The system's malloc and hakmem first; the order is that of the columns."""
-    allocators = [Allocator(SYSTEM, None), Allocator(HAKMEM, hakmem), *installed(program)]
+    allocators = [Allocator(SYSTEM, None), Allocator(HAKMEM, hakmem), *([] if peers else installed(program))]
     for peer in map(parse_peer, peers):
         if any(peer.name == other.name for other in allocators):
             raise Refusal(f"--peer={peer.name}=…: there is a {peer.name} already; give it another name")

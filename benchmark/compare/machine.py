@@ -6,7 +6,7 @@ import platform
 import re
 from pathlib import Path
 
-from program import QUICK
+from execute import QUICK
 
 
 def first_match(expression, path):

@@ -7,15 +7,15 @@ from errors import Refusal
 
 MAY_DIFFER = ("date", "allocators")
 NEW_ROW = {"seconds": [], "disturbed": 0, "peak_rss_bytes": None, "page_faults": None, "memory_system_calls": None,
-           "peak_rss_bytes_of_rounds": [], "page_faults_of_rounds": []}
+           "peak_rss_bytes_of_rounds": [], "page_faults_of_rounds": [], "failure": None}
 
 
 class Results:
-    """`program`: the hash of the benchmark program. `spin_seconds`: see Program."""
+    """`programs`: name → version and hash of what was run, and of the list of rows. `spin_seconds`: see Program."""
 
-    def __init__(self, machine, program):
+    def __init__(self, machine, programs):
         self.machine = machine
-        self.program = program
+        self.programs = programs
         self.spin_seconds = {}
         self.rows = {}
 
@@ -24,7 +24,7 @@ class Results:
         """None where there is no such file."""
         try:
             content = json.loads(path.read_text())
-            results = cls(content["machine"], content["program"])
+            results = cls(content["machine"], content["programs"])
             results.spin_seconds = {int(key): value for key, value in content["spin_seconds"].items()}
             for row in content["rows"]:
                 results.rows[row["benchmark"], row["threads"], row["allocator"]] = row
@@ -34,12 +34,12 @@ class Results:
             raise Refusal(f"{path} is not a file of ./dev bench ({error!r}): move it away, or give another --out")
         return results
 
-    def take_over(self, machine, program):
+    def take_over(self, machine, programs):
         """Makes the facts those of now, or refuses because the new figures could not stand beside those here."""
         differences = [f"{key} was {self.machine.get(key)}, now it is {value}" for key, value in machine.items()
                        if key not in MAY_DIFFER and value != self.machine.get(key)]
-        if program != self.program:
-            differences.append("the benchmark program is another")
+        differences += [f"{name} is another" for name, facts in programs.items()
+                        if facts != self.programs.get(name, facts)]
         before = {allocator["name"]: allocator for allocator in self.machine["allocators"]}
         for allocator in machine["allocators"]:
             old = before.get(allocator["name"])
@@ -50,20 +50,20 @@ class Results:
         if differences:
             raise Refusal("rounds cannot be added: " + "; ".join(differences) + ". Give another --out.")
         self.machine = machine | {"allocators": list(before.values())}
+        self.programs |= programs
 
-    def row(self, name, allocator):
-        benchmark, threads = name.rsplit("/", 1)
-        key = benchmark, int(threads), allocator
+    def row(self, row, allocator):
+        key = row.benchmark, row.threads, allocator
         if key not in self.rows:
-            facts = dict(zip(("benchmark", "threads", "allocator"), key))
+            facts = dict(zip(("benchmark", "threads", "allocator"), key)) | {"suite": row.suite, "kind": row.kind}
             self.rows[key] = facts | json.loads(json.dumps(NEW_ROW))
         return self.rows[key]
 
     def rounds(self):
         return max((len(row["seconds"]) for row in self.rows.values()), default=0)
 
-    def add(self, name, allocator, run):
-        row = self.row(name, allocator)
+    def add(self, row, allocator, run):
+        row = self.row(row, allocator)
         row["seconds"].append(run.seconds)
         row["disturbed"] += run.is_disturbed
         for figure in ("peak_rss_bytes", "page_faults"):
@@ -72,7 +72,7 @@ class Results:
 
     def save(self, path):
         """A row a line, so that two files can be compared."""
-        head = {"machine": self.machine, "program": self.program, "spin_seconds": self.spin_seconds}
+        head = {"machine": self.machine, "programs": self.programs, "spin_seconds": self.spin_seconds}
         parts = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()]
         rows = ",\n".join(json.dumps(row) for row in self.rows.values())
         new = path.with_suffix(".new")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """results.md: the figures of all allocators side by side."""
-from figures import allocators_of, best_seconds, figure_of, geometric_means, lines, ratios
+from allocators import HAKMEM
+from figures import (allocators_of, beside, best_seconds, by_kind, figure_of, geometric_mean, geometric_means, lines,
+                     ratios, spread)
 
 SPREAD = 0.25  # of the fastest round; above it a time carries a ~
 
@@ -17,38 +19,89 @@ def readable_count(count):
     return f"{count:,}"
 
 
+FIGURES = {  # title → figure, how it is shown, what it is
+    "Time": (best_seconds, readable_seconds,
+             "Wall time of a fixed amount of work, the fastest of the rounds. `~`: the slowest round took over "
+             f"{SPREAD:.0%} longer than the fastest. `†`: a run was disturbed."),
+    "Peak resident set": (figure_of("peak_rss_bytes"), readable_bytes,
+                          "Of the largest process; the median of the rounds."),
+    "Page faults": (figure_of("page_faults"), readable_count, "Of all processes; the median of the rounds."),
+    "Memory system calls": (figure_of("memory_system_calls"), readable_count, "Of all processes, in a run apart."),
+}
+
+
 def markdown_line(cells):
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def is_spread(row):
-    return max(row["seconds"]) - min(row["seconds"]) > SPREAD * min(row["seconds"])
+def markdown_table(head, body):
+    return "\n".join([markdown_line(head), "|---|" + "--:|" * (len(head) - 1), *map(markdown_line, body)]) + "\n"
 
 
 def cell(row, figure, ratio, readable):
     if row is None or figure(row) is None:
-        return "–"
+        return "failed" if row and row["failure"] else "–"
     shown = "–" if ratio is None else f"{ratio:.2f}"
     if ratio == 1:
         shown = f"**{shown}**"
     if figure is best_seconds:
-        shown += " ~" * is_spread(row) + " †" * (row["disturbed"] > 0)
+        shown += " ~" * ((spread(row) or 1) > 1 + SPREAD) + " †" * (row["disturbed"] > 0)
     return f"{shown} ({readable(figure(row))})"
+
+
+def mean_lines(results, all_lines, means_of, allocators):
+    """`means_of`: lines → allocator → mean."""
+    for kind, part in by_kind(results, all_lines).items():
+        means = means_of(part)
+        shown = (f"{means[name]:.2f}" if name in means else "–" for name in allocators)
+        yield [f"geometric mean{'' if kind == 'all' else f', {kind}'}", "", *shown]
 
 
 def table(results, figure, readable):
     allocators = allocators_of(results)
-    text = [markdown_line(["benchmark", "threads", *allocators]), "|---|--:" + "|--:" * len(allocators) + "|"]
-    all_ratios = []
-    for (benchmark, threads), line in lines(results, figure).items():
-        all_ratios.append(ratios(line))
-        cells = (cell(results.rows.get((benchmark, threads, name)), figure, all_ratios[-1].get(name), readable)
+    all_ratios = {key: ratios(line) for key, line in lines(results, figure).items()}
+    body = []
+    for (benchmark, threads), line in all_ratios.items():
+        cells = (cell(results.rows.get((benchmark, threads, name)), figure, line.get(name), readable)
                  for name in allocators)
-        text.append(markdown_line([benchmark, threads, *cells]))
-    means = geometric_means(all_ratios, allocators)
-    shown = (f"{means[name]:.2f}" if name in means else "–" for name in allocators)
-    text.append(markdown_line(["geometric mean", "", *shown]))
-    return "\n".join(text) + "\n"
+        body.append([benchmark, threads, *cells])
+    body += mean_lines(results, all_ratios, lambda part: geometric_means(part.values(), allocators), allocators)
+    return markdown_table(["benchmark", "threads", *allocators], body)
+
+
+def spread_table(results):
+    """Empty where there is one round."""
+    allocators = allocators_of(results)
+    all_lines = lines(results, spread)
+    if not all_lines:
+        return "It takes two rounds to see one.\n"
+
+    def means_of(part):
+        found = {name: [line[name] for line in part.values() if name in line] for name in allocators}
+        return {name: geometric_mean(values) for name, values in found.items() if values}
+
+    body = [[benchmark, threads, *(f"{line[name]:.2f}" if name in line else "–" for name in allocators)]
+            for (benchmark, threads), line in all_lines.items()]
+    return markdown_table(["benchmark", "threads", *allocators],
+                          body + list(mean_lines(results, all_lines, means_of, allocators)))
+
+
+def beside_table(results):
+    peers = [name for name in allocators_of(results) if name != HAKMEM]
+    body = []
+    for title, (figure, _, _) in FIGURES.items():
+        for kind, part in by_kind(results, lines(results, figure)).items():
+            found = (beside(part, peer) for peer in peers)
+            shown = ("{:.2f} ({} of {})".format(*one) if one else "–" for one in found)
+            body.append([f"{title.lower()}, {kind}", *shown])
+    return markdown_table(["", *peers], body)
+
+
+def failures_text(results):
+    failed = [row for row in results.rows.values() if row["failure"]]
+    text = ["", "Failed runs:", ""] if failed else []
+    text += [f"- {row['benchmark']}/{row['threads']} over {row['allocator']}: {row['failure']}" for row in failed]
+    return "\n".join(text) + "\n" * bool(text)
 
 
 def rounds_line(results):
@@ -60,31 +113,37 @@ def rounds_line(results):
     return f"Rounds: {rounds}. Disturbed: {disturbed} of {runs} runs, {reason}.\n"
 
 
+def version_lines(programs):
+    return [[name, facts["version"] or "unknown", facts["sha256"][:12]] for name, facts in programs.items()]
+
+
 def machine_text(machine):
     shown = dict(machine) | {"memory_bytes": readable_bytes(machine["memory_bytes"])}
     allocators = shown.pop("allocators")
     text = [f"- {key.removesuffix('_bytes').replace('_', ' ')}: {value}" for key, value in shown.items()]
-    text += ["", markdown_line(["allocator", "library", "version", "SHA-256"]), "|---|---|---|---|"]
+    body = []
     for allocator in allocators:
         file = allocator["file"] or "the C library's own"
         version = allocator["version"] or (machine["libc"] if allocator["file"] is None else "unknown")
-        text.append(markdown_line([allocator["name"], file, version, (allocator["sha256"] or "–")[:12]]))
-    return "\n".join(text) + "\n"
+        body.append([allocator["name"], file, version, (allocator["sha256"] or "–")[:12]])
+    return "\n".join(text) + "\n\n" + markdown_table(["allocator", "library", "version", "SHA-256"], body)
 
 
 def markdown(results, no_system_calls=None):
     """`no_system_calls`: why some of them are missing."""
     text = ["# hakmem and other allocators\n",
-            "Each cell is the ratio to the least of its line, and the figure itself: 1.00 is best.\n",
-            "## Time\n",
-            "Wall time of a fixed amount of work, the fastest of the rounds. `~`: the slowest round took over "
-            f"{SPREAD:.0%} longer than the fastest. `†`: a run was disturbed.\n",
-            table(results, best_seconds, readable_seconds), rounds_line(results),
-            "## Peak resident set\n", table(results, figure_of("peak_rss_bytes"), readable_bytes),
-            "## Page faults\n", table(results, figure_of("page_faults"), readable_count),
-            "## Memory system calls\n"]
-    if no_system_calls:
-        text.append(f"Some are not counted: {no_system_calls}.\n")
-    text += [table(results, figure_of("memory_system_calls"), readable_count),
-             "## Machine\n", machine_text(results.machine)]
+            "## hakmem beside each\n",
+            "hakmem's figure over the other's, the geometric mean; below 1.00 hakmem needs less. In brackets: in how "
+            "many lines it does.\n",
+            beside_table(results), rounds_line(results) + failures_text(results),
+            "Below, each cell is the ratio to the least of its line, and the figure itself: 1.00 is best. A mean is "
+            "over the lines that have a figure of every allocator.\n"]
+    for title, (figure, readable, what) in FIGURES.items():
+        text += [f"## {title}\n", what + "\n"]
+        if title == "Memory system calls" and no_system_calls:
+            text.append(f"Some are not counted: {no_system_calls}.\n")
+        text.append(table(results, figure, readable))
+    text += ["## Spread\n", "The time of the slowest round over that of the fastest.\n", spread_table(results),
+             "## Machine\n", machine_text(results.machine),
+             markdown_table(["program", "version", "SHA-256"], version_lines(results.programs))]
     return "\n".join(text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Adds rounds, draws up tables, and gives benchmark/compare what it must refuse.
+"""Adds rounds, draws up tables, runs a row of its own, and gives benchmark/compare what it must refuse.
 
 usage: compare_test.py <benchmark/compare> <its setup> <a shared library without malloc> [test]...
 """
@@ -17,10 +17,15 @@ sys.path.insert(0, TOOL)
 
 import allocators  # noqa: E402 the path above comes first
 from errors import Refusal  # noqa: E402
-from figures import best_seconds  # noqa: E402
-from program import REPEATS, SLOW, Program, Run, Tracer  # noqa: E402
+from figures import beside, best_seconds, lines  # noqa: E402
+from program import SLOW, Program  # noqa: E402
 from results import Results  # noqa: E402
-from table import markdown, readable_seconds, table  # noqa: E402
+from rows import Finder, Row  # noqa: E402
+from runner import REPEATS, Run, Runner, Tracer  # noqa: E402
+from table import beside_table, markdown, readable_seconds, spread_table, table  # noqa: E402
+
+PROGRAMS = {"larson": {"version": None, "sha256": "ef" * 32}}
+PAIR = Row("pair", 1)
 
 
 def machine(**changes):
@@ -30,13 +35,19 @@ def machine(**changes):
     return facts | {"allocators": [system, library]} | changes
 
 
+def row_of(name):
+    benchmark, _, threads = name.rpartition("/")
+    return Row(benchmark, int(threads), kind="real" if benchmark.startswith("real/") else "synthetic")
+
+
 def results_of(seconds, **others):
     """`seconds`: name/threads → allocator → list of times."""
-    results = Results(machine(), "program")
+    results = Results(machine(), dict(PROGRAMS))
     for name, row in seconds.items():
         for allocator, times in row.items():
             for time in times:
-                results.add(name, allocator, Run(time, others.get("rss", 2**20), 100, others.get("disturbed", False)))
+                run = Run(time, others.get("rss", 2**20), 100, others.get("disturbed", False))
+                results.add(row_of(name), allocator, run)
     return results
 
 
@@ -50,11 +61,11 @@ class ResultsFile(unittest.TestCase):
     def test_a_later_run_adds_rounds(self):
         first = results_of({"pair/1": {"hakmem": [1.0, 3.0]}})
         first.spin_seconds = {2: 0.03}
-        first.row("pair/1", "hakmem")["memory_system_calls"] = 7
+        first.row(PAIR, "hakmem")["memory_system_calls"] = 7
         again = self.reload(first)
-        again.take_over(machine(date="tomorrow"), "program")
-        again.add("pair/1", "hakmem", Run(2.0, 4 * 2**20, 101, True))
-        row = self.reload(again).row("pair/1", "hakmem")
+        again.take_over(machine(date="tomorrow"), PROGRAMS)
+        again.add(PAIR, "hakmem", Run(2.0, 4 * 2**20, 101, True))
+        row = self.reload(again).row(PAIR, "hakmem")
         self.assertEqual(row["seconds"], [1.0, 3.0, 2.0])
         self.assertEqual((row["disturbed"], row["peak_rss_bytes"], row["page_faults"]), (1, 2**20, 100))
         self.assertEqual(row["memory_system_calls"], 7)
@@ -63,22 +74,27 @@ class ResultsFile(unittest.TestCase):
     def test_a_new_allocator_may_join(self):
         results = results_of({})
         joined = machine()["allocators"][:1] + [{"name": "peer", "file": "p.so", "version": None, "sha256": "cd" * 32}]
-        results.take_over(machine(allocators=joined), "program")
+        results.take_over(machine(allocators=joined), PROGRAMS)
         self.assertEqual([a["name"] for a in results.machine["allocators"]], ["system", "hakmem", "peer"])
 
     def test_another_machine_is_refused(self):
         with self.assertRaisesRegex(Refusal, "processors was 2, now it is 4.*another --out"):
-            results_of({}).take_over(machine(processors=4), "program")
+            results_of({}).take_over(machine(processors=4), PROGRAMS)
 
     def test_another_library_is_refused(self):
         changed = machine()["allocators"]
         changed[1]["sha256"] = "cd" * 32
         with self.assertRaisesRegex(Refusal, "library of hakmem is another: libhakmem_malloc.so.0 0.1.0"):
-            results_of({}).take_over(machine(allocators=changed), "program")
+            results_of({}).take_over(machine(allocators=changed), PROGRAMS)
 
     def test_another_program_is_refused(self):
-        with self.assertRaisesRegex(Refusal, "benchmark program is another"):
-            results_of({}).take_over(machine(), "other")
+        with self.assertRaisesRegex(Refusal, "larson is another"):
+            results_of({}).take_over(machine(), {"larson": {"version": None, "sha256": "00" * 32}})
+
+    def test_a_new_program_may_join(self):
+        results = results_of({})
+        results.take_over(machine(), {"redis-server": {"version": "7", "sha256": "00" * 32}})
+        self.assertEqual(list(results.programs), ["larson", "redis-server"])
 
     def test_a_file_of_something_else_is_refused(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -103,9 +119,37 @@ class Table(unittest.TestCase):
     def test_a_spread_and_a_disturbed_run_are_marked(self):
         results = results_of({"pair/1": {"system": [1.0, 1.26], "hakmem": [1.0, 1.24]}})
         self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** ~ (1 s) | **1.00** (1 s) |")
-        results.add("pair/1", "hakmem", Run(1.1, 1, 1, True))
+        results.add(PAIR, "hakmem", Run(1.1, 1, 1, True))
         self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** ~ (1 s) | **1.00** † (1 s) |")
         self.assertIn("Disturbed: 1 of 5 runs", markdown(results))
+
+    def test_a_spread_is_shown_from_two_rounds_on(self):
+        self.assertIn("two rounds", spread_table(results_of({"pair/1": {"hakmem": [1.0]}})))
+        shown = spread_table(results_of({"pair/1": {"hakmem": [1.0, 1.5, 1.1], "system": [2.0]}}))
+        self.assertIn("| pair | 1 | – | 1.50 |", shown)
+
+    def test_synthetic_and_real_rows_have_means_of_their_own(self):
+        results = results_of({"pair/1": {"system": [2.0], "hakmem": [1.0]},
+                              "real/lua/1": {"system": [1.0], "hakmem": [8.0]}})
+        self.assertEqual(self.lines(results)[2:], ["| geometric mean, synthetic |  | 2.00 | 1.00 |",
+                                                   "| geometric mean, real |  | 1.00 | 8.00 |",
+                                                   "| geometric mean |  | 1.41 | 2.83 |"])
+
+    def test_hakmem_stands_beside_each_peer_alone(self):
+        results = results_of({"pair/1": {"system": [2.0], "hakmem": [1.0]},
+                              "bulk/1": {"system": [1.0], "hakmem": [32.0]},
+                              "bulk/2": {"system": [8.0], "hakmem": [4.0]}, "larson/1": {"system": [1.0]}})
+        mean, better, count = beside(lines(results, best_seconds), "system")
+        self.assertAlmostEqual(mean, 2.0)
+        self.assertEqual((better, count), (2, 3))
+        self.assertIsNone(beside(lines(results, best_seconds), "peer"))
+        self.assertIn("| time, all | 2.00 (2 of 3) |", beside_table(results))
+
+    def test_a_failure_is_named(self):
+        results = results_of({"pair/1": {"system": [1.0]}})
+        results.row(PAIR, "hakmem")["failure"] = "it ended with 139"
+        self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** (1 s) | failed |")
+        self.assertIn("- pair/1 over hakmem: it ended with 139", markdown(results))
 
     def test_what_is_missing_is_a_dash(self):
         results = results_of({"pair/1": {"hakmem": [1.0]}})
@@ -124,13 +168,18 @@ class ScriptedProgram(Program):
     def __init__(self, spins):
         super().__init__("/nothing")
         self.spins = iter(spins)
-        self.runs = 0
         self.fastest_spin = {1: 1.0}
 
-    def execute(self, arguments, allocator=None, tracer=()):
-        return str(next(self.spins, 1.0)), "", None
+    def ask(self, option, library=None):
+        return str(next(self.spins, 1.0)), ""
 
-    def run_once(self, name, allocator):
+
+class CountingRunner(Runner):
+    def __init__(self, spins):
+        super().__init__(None, ScriptedProgram(spins), None)
+        self.runs = 0
+
+    def run_once(self, row, allocator):
         self.runs += 1
         return Run(float(self.runs), 1, 1)
 
@@ -138,25 +187,25 @@ class ScriptedProgram(Program):
 class Calibration(unittest.TestCase):
     def test_a_run_beside_a_slow_spin_is_repeated(self):
         for spins, runs in (([], 1), ([1, SLOW + 0.01], 2), ([1, 3, 1, 3], 3)):
-            program = ScriptedProgram(spins)
-            run = program.run("pair/1", None)
-            self.assertEqual((program.runs, run.seconds, run.is_disturbed), (runs, runs, False), spins)
+            runner = CountingRunner(spins)
+            run = runner.run(PAIR, None)
+            self.assertEqual((runner.runs, run.seconds, run.is_disturbed), (runs, runs, False), spins)
 
     def test_the_limit_itself_is_not_slow(self):
-        program = ScriptedProgram([SLOW, SLOW, 99])
-        self.assertFalse(program.run("pair/1", None).is_disturbed)
-        self.assertEqual((program.runs, next(program.spins)), (1, 99))
+        runner = CountingRunner([SLOW, SLOW, 99])
+        self.assertFalse(runner.run(PAIR, None).is_disturbed)
+        self.assertEqual((runner.runs, next(runner.program.spins)), (1, 99))
 
     def test_a_run_waits_for_a_fast_spin(self):
-        program = ScriptedProgram([SLOW + 0.01] * REPEATS + [1, 1, 99])
-        self.assertFalse(program.run("pair/1", None).is_disturbed)
-        self.assertEqual((program.runs, next(program.spins)), (1, 99))
+        runner = CountingRunner([SLOW + 0.01] * REPEATS + [1, 1, 99])
+        self.assertFalse(runner.run(PAIR, None).is_disturbed)
+        self.assertEqual((runner.runs, next(runner.program.spins)), (1, 99))
 
     def test_the_last_of_the_repeats_is_kept_and_marked(self):
         for spins, runs in (([2.0] * 100, 1), ([1.0, 2.0] * 100, 1 + REPEATS), ([2.0] * (1 + REPEATS), 1)):
-            program = ScriptedProgram(spins)
-            run = program.run("pair/1", None)
-            self.assertEqual((program.runs, run.seconds, run.is_disturbed), (runs, runs, True))
+            runner = CountingRunner(spins)
+            run = runner.run(PAIR, None)
+            self.assertEqual((runner.runs, run.seconds, run.is_disturbed), (runs, runs, True))
 
 
 class Libraries(unittest.TestCase):
@@ -175,8 +224,12 @@ class Libraries(unittest.TestCase):
             found = [allocator.name for allocator in allocators.installed(self.program)]
         there = [name for name, soname in allocators.INSTALLED.items() if list(Path("/usr/lib").glob(f"*/{soname}"))]
         self.assertEqual(found, there)
-        both = allocators.all_that_take_part(Path(self.setup["hakmem"]), ["peer=/x.so"], self.program)
-        self.assertEqual([allocator.name for allocator in both], ["system", "hakmem", *there, "peer"])
+
+    def test_without_a_peer_debian_takes_part(self):
+        for peers in ([], ["peer=/x.so"]):
+            found = allocators.all_that_take_part(Path(self.setup["hakmem"]), peers, self.program)
+            others = ["peer"] if peers else [allocator.name for allocator in allocators.installed(self.program)]
+            self.assertEqual([allocator.name for allocator in found], ["system", "hakmem", *others])
 
     def test_what_cannot_be_preloaded_is_refused(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -192,17 +245,19 @@ class Libraries(unittest.TestCase):
         tracer = Tracer()
         if tracer.missing:
             self.skipTest(tracer.missing)
-        count = tracer.count(self.program, "pair/1", allocators.Allocator("system", None))
+        runner = Runner(self.setup["launcher"], self.program, Finder([]))
+        count = tracer.count(runner, Row("true", 1, command=("true",)), allocators.Allocator("system", None))
         self.assertGreater(count, 10)  # the loader's alone
 
 
 class CommandLine(unittest.TestCase):
-    def run_tool(self, *options):
-        return subprocess.run([sys.executable, TOOL, SETUP, *options], capture_output=True, text=True)
+    def run_tool(self, *options, setup=SETUP):
+        return subprocess.run([sys.executable, TOOL, setup, *options], capture_output=True, text=True)
 
     def test_bad_options_are_refused_before_anything_runs(self):
         for option, reason in (("--rounds=0", "at least 1"), ("--rounds=many", "invalid int"),
                                ("--filter=(", "not a regular expression"), ("--filter=nothing", "matches none of"),
+                               ("--programs=/nothing", "there is no such directory"),
                                ("--peer=alone", "NAME=LIBRARY"), ("--peer=hakmem=/x.so", "there is a hakmem already"),
                                ("--peer=peer=/nothing.so", "there is no file /nothing.so"),
                                ("--colour", "unrecognized arguments")):
@@ -210,7 +265,19 @@ class CommandLine(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0, option)
             self.assertIn(reason, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
-            self.assertNotIn("round", done.stderr.replace("--rounds", ""))
+            self.assertNotIn("round ", done.stderr)
+
+    def test_help_needs_no_build(self):
+        done = subprocess.run([Path(TOOL).parents[1] / "dev", "bench", "--help"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout.split()[:3]), (0, ["usage:", "./dev", "bench"]), done.stderr)
+        self.assertIn("--programs", done.stdout)
+
+    def write_rows(self, directory, text):
+        """A setup over other rows."""
+        (directory / "rows").write_text(text)
+        setup = json.loads(Path(SETUP).read_text()) | {"rows": str(directory / "rows")}
+        (directory / "setup").write_text(json.dumps(setup))
+        return directory / "setup"
 
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
     def test_a_second_run_adds_a_round(self):
@@ -222,6 +289,29 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual({len(row["seconds"]) for row in rows}, {rounds})
             self.assertIn("| pair | 1 |", (Path(directory) / "results.md").read_text())
             self.assertIn("<svg", (Path(directory) / "results.svg").read_text())
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
+    def test_rows_run_where_their_programs_are(self):
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            setup = self.write_rows(directory, """
+                [suite]
+                kind = "real"
+                [suite.rows]
+                good = { command = "fake 2.5", figure = "figure ([0-9.]+)", threads = [1, 2] }
+                bad = { command = "fake 1 preloaded", figure = "figure ([0-9.]+)" }
+                none = { command = "no_such_program" }
+                """)
+            fake = directory / "fake"
+            fake.write_text('#!/bin/sh\necho "figure $1"\n[ -z "$2" ] || [ -z "$LD_PRELOAD" ] || exit 3\n')
+            fake.chmod(0o755)
+            done = self.run_tool("--rounds=2", f"--programs={name}", f"--out={name}/out", setup=setup)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("left out, for there is no program no_such_program: suite/none/1", done.stderr)
+            text = (directory / "out" / "results.md").read_text()
+            self.assertRegex(text, r"\| suite/good \| 2 \| \*\*1.00\*\* .*\(2.5 s\)")
+            self.assertRegex(text, r"\| suite/bad \| 1 \| \*\*1.00\*\* .*\(1 s\) \| failed")
+            self.assertRegex(text, "- suite/bad/1 over hakmem: .*fake 1 preloaded ended with 3")
 
 
 if __name__ == "__main__":
