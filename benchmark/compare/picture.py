@@ -1,119 +1,103 @@
 # SPDX-License-Identifier: MIT
-"""results.svg: time and peak resident set of each allocator, as ratios to the least of the line."""
-import itertools
+"""results.svg: time and peak resident set of each allocator in each row, as ratios to the least of the row."""
+from math import log
 
 import matplotlib
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.patches import Rectangle
 
 from allocators import HAKMEM
-from figures import allocators_of, best_seconds, figure_of, geometric_means, lines, ratios
+from figures import allocators_of, best_seconds, by_kind, figure_of, geometric_means, lines, ratios
 
-WIDTH_INCHES = 10  # at 90 pixels an inch the width of a README
-LINE_INCHES = 0.2
-GAP = 0.7  # between workloads, in lines
-SHIFT = 0.16  # of the others, up and down in turn, so that equal ones do not hide each other
-TICKS = (1, 1.5, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
-INK, FAINT, PAPER, BAND = "#24292f", "#8c959f", "#ffffff", "#f6f8fa"
-HAKMEM_COLOUR = "#d1480f"
-# Others, by place: colour and marker, so that neither alone must tell them apart.
-OTHERS = (("#57606a", "s"), ("#0969da", "^"), ("#1a7f37", "D"), ("#8250df", "v"), ("#9a6700", "P"), ("#bf3989", "X"))
+LABEL_INCHES, CELL_INCHES, LINE_INCHES, GAP_INCHES, HEAD_INCHES = 2.35, 0.53, 0.175, 0.25, 0.72
+GAP = 0.5  # between suites and before the means, in lines
+INK, FAINT, PAPER, HAKMEM_COLOUR = "#24292f", "#8c959f", "#ffffff", "#d1480f"
 PANELS = (("Time", best_seconds), ("Peak resident set", figure_of("peak_rss_bytes")))
+# Ratio → colour, logarithmic in between; what is above the last is coloured as that.
+COLOURS = ((1, "#7cc68d"), (1.1, "#c4e6c9"), (1.3, "#f3f6ef"), (2, "#fbe0b0"), (4, "#f3a06f"), (10, "#d9635a"))
 
 
-def styles(allocators):
-    """The others lie on top of hakmem's dot, which is larger."""
-    others = itertools.cycle(OTHERS)
-    found = {}
-    for name in allocators:
-        colour, marker = (HAKMEM_COLOUR, "o") if name == HAKMEM else next(others)
-        found[name] = {"color": colour, "marker": marker, "markersize": 9 if name == HAKMEM else 5.5,
-                       "zorder": 3 if name == HAKMEM else 4, "linestyle": "none", "markeredgecolor": PAPER,
-                       "markeredgewidth": 0.6}
-    return found
+def colour_map():
+    largest = COLOURS[-1][0]
+    stops = [(log(ratio) / log(largest), colour) for ratio, colour in COLOURS]
+    colours = LinearSegmentedColormap.from_list("ratios", stops)
+    return lambda ratio: colours(log(min(ratio, largest)) / log(largest))
 
 
-def positions(keys):
-    """(benchmark, threads) → height, downwards, with a gap before each workload; and the middle of each workload."""
-    heights, groups, height, last = {}, {}, 0, None
-    for benchmark, threads in keys:
-        height -= 1 if benchmark == last else 1 + GAP
-        heights[benchmark, threads] = height
-        groups.setdefault(benchmark, []).append(height)
-        last = benchmark
-    return heights, groups
+def readable_ratio(ratio):
+    return f"{ratio:.2f}" if ratio < 9.95 else f"{ratio:.0f}"
 
 
-def draw_line(axes, height, line, style):
-    axes.plot([1, max(line.values())], [height, height], color="#d0d7de", linewidth=0.8, zorder=1)
-    if HAKMEM in line:
-        axes.plot([1, line[HAKMEM]], [height, height], color=HAKMEM_COLOUR, linewidth=2, zorder=2)
-    shifts = itertools.cycle((SHIFT, -SHIFT))
-    for name in style:
-        shift = 0 if name == HAKMEM else next(shifts)
-        if name in line:
-            axes.plot([line[name]], [height + shift], **style[name])
+def positions(results, keys):
+    """key → its line, downwards, with a gap before each suite; and how many lines there are then."""
+    suites = {(row["benchmark"], row["threads"]): row["suite"] for row in results.rows.values()}
+    heights, height, last = {}, 0, None
+    for key in keys:
+        height += GAP if last not in (None, suites[key]) else 0
+        heights[key] = height
+        height, last = height + 1, suites[key]
+    return heights, height + GAP
 
 
-def set_scale(axes, largest):
-    axes.set_xscale("log")
-    axes.set_xlim(0.93, largest * 1.1)
-    ticks = [tick for tick in TICKS if tick <= largest * 1.1]
-    if largest > 12:  # two ticks a decade leave room for their labels
-        ticks = [tick for tick in ticks if tick != 1.5 and str(tick)[0] != "3"]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-    axes.grid(axis="x", color="#d8dee4", linewidth=0.6)
-    axes.axvline(1, color=FAINT, linewidth=1, zorder=1)
+def draw_line(axes, height, line, allocators, colour_of, **style):
+    for column, name in enumerate(allocators):
+        ratio = line.get(name)
+        if ratio:
+            axes.add_patch(Rectangle((column, height), 1, 1, facecolor=colour_of(ratio), edgecolor=PAPER,
+                                     linewidth=0.6))
+        axes.text(column + 0.5, height + 0.54, readable_ratio(ratio) if ratio else "–", ha="center", va="center",
+                  color=INK if ratio else FAINT, fontsize=7.5, **style)
 
 
-def draw_panel(axes, title, all_ratios, heights, groups, mean_height, style):
-    for number, members in enumerate(groups.values()):
-        if number % 2 == 0:
-            axes.axhspan(members[-1] - (1 + GAP) / 2, members[0] + (1 + GAP) / 2, color=BAND, zorder=0)
+def draw_panel(axes, title, results, all_ratios, allocators, heights, below):
+    colour_of = colour_map()
     for key, line in all_ratios.items():
-        draw_line(axes, heights[key], {name: ratio for name, ratio in line.items() if ratio}, style)
-    means = geometric_means(all_ratios.values(), list(style))
-    if means:
-        draw_line(axes, mean_height, means, style)
-    set_scale(axes, max(ratio for line in all_ratios.values() for ratio in line.values() if ratio))
-    axes.set_ylim(mean_height - 1, max(heights.values()) + (1 + GAP) / 2)
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=6)
-    axes.tick_params(length=0, labelsize=8, colors=INK)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+        draw_line(axes, heights[key], line, allocators, colour_of)
+    for number, part in enumerate(by_kind(results, all_ratios).values()):
+        draw_line(axes, below + number, geometric_means(part.values(), allocators), allocators, colour_of,
+                  fontweight="bold")
+    for column, name in enumerate(allocators):
+        ink = {"color": HAKMEM_COLOUR, "fontweight": "bold"} if name == HAKMEM else {"color": INK}
+        axes.text(column + 0.5, -0.35, name, ha="center", va="bottom", fontsize=7, **ink)
+    if HAKMEM in allocators:
+        axes.add_patch(Rectangle((allocators.index(HAKMEM), 0), 1, axes.get_ylim()[0], fill=False, linewidth=1.2,
+                                 edgecolor=HAKMEM_COLOUR))
+    axes.text(0, -1.75, title, ha="left", va="bottom", fontsize=10.5, fontweight="bold", color=INK)
 
 
-def label_lines(axes, heights, groups, mean_height):
-    axes.set_yticks([*heights.values(), mean_height], [*(str(threads) for _, threads in heights), ""])
-    beside = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "color": INK, "fontsize": 9}
-    for benchmark, members in groups.items():
-        axes.text(-0.09, sum(members) / len(members), benchmark.replace("_", " "), **beside)
-    axes.text(-0.02, mean_height, "geometric mean", fontweight="bold", **beside)
-    axes.text(-0.02, max(heights.values()) + 1 + GAP, "threads", **(beside | {"fontsize": 8, "color": FAINT}))
+def label_lines(axes, results, heights, below, all_ratios):
+    beside = {"ha": "right", "va": "center", "fontsize": 8, "color": INK}
+    last = None
+    for (benchmark, threads), height in heights.items():
+        axes.text(-0.12, height + 0.54, threads, **beside)
+        if benchmark != last:
+            axes.text(-0.5, height + 0.54, benchmark.replace("_", " "), **beside)
+        last = benchmark
+    for number, kind in enumerate(by_kind(results, all_ratios)):
+        axes.text(-0.12, below + number + 0.54, f"geometric mean, {kind}", **(beside | {"fontweight": "bold"}))
+    axes.text(-0.12, -0.35, "threads", **(beside | {"va": "bottom", "fontsize": 7, "color": FAINT}))
 
 
 def draw(results, path):
     allocators = allocators_of(results)
-    style = styles(allocators)
     panels = [(title, {key: ratios(line) for key, line in lines(results, figure).items()}) for title, figure in PANELS]
-    heights, groups = positions(panels[0][1])
-    mean_height = min(heights.values()) - 1 - GAP
-    line_count = 2 - mean_height
-    height_inches = 1.15 + LINE_INCHES * line_count
-    with matplotlib.rc_context({"svg.hashsalt": "hakmem", "font.family": "DejaVu Sans"}):
-        figure = Figure(figsize=(WIDTH_INCHES, height_inches), facecolor=PAPER)
-        both = figure.subplots(1, len(panels), sharey=True)
-        figure.subplots_adjust(left=0.235, right=0.98, wspace=0.06, top=1 - 0.75 / height_inches,
-                               bottom=0.4 / height_inches)
-        for axes, (title, all_ratios) in zip(both, panels):
-            draw_panel(axes, title, all_ratios, heights, groups, mean_height, style)
-        label_lines(both[0], heights, groups, mean_height)
-        figure.legend(handles=[Line2D([], [], label=name, **style[name]) for name in allocators], loc="upper left",
-                      ncols=len(allocators), frameon=False, fontsize=9, bbox_to_anchor=(0.225, 1), handletextpad=0.2,
-                      columnspacing=1.4, labelcolor=INK)
-        figure.text(0.98, 0.1 / height_inches, "ratio to the best of the line, logarithmic: further left is better",
-                    ha="right", fontsize=8, color=FAINT)
+    heights, below = positions(results, panels[0][1])
+    line_count = below + len(by_kind(results, panels[0][1]))
+    panel_inches = CELL_INCHES * len(allocators)
+    width = LABEL_INCHES + 2 * panel_inches + 2 * GAP_INCHES
+    height = HEAD_INCHES + LINE_INCHES * line_count + GAP_INCHES + 0.1
+    with matplotlib.rc_context({"svg.hashsalt": "hakmem", "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(width, height), facecolor=PAPER)
+        for number, (title, all_ratios) in enumerate(panels):
+            left = LABEL_INCHES + number * (panel_inches + GAP_INCHES)
+            axes = figure.add_axes((left / width, 1 - (HEAD_INCHES + LINE_INCHES * line_count) / height,
+                                    panel_inches / width, LINE_INCHES * line_count / height))
+            axes.set(xlim=(0, len(allocators)), ylim=(line_count, 0))
+            axes.axis("off")
+            draw_panel(axes, title, results, all_ratios, allocators, heights, below)
+            if number == 0:
+                label_lines(axes, results, heights, below, all_ratios)
+        figure.text(1 - GAP_INCHES / width, 0.1 / height, "ratio to the best of the line: 1.00 is best", ha="right",
+                    fontsize=8, color=FAINT)
         figure.savefig(path, format="svg", metadata={"Date": None})
