@@ -27,6 +27,9 @@ enum hak_os_result {
 size_t hak_i_os_page_bytes(void);
 size_t hak_i_os_physical_bytes(void);
 
+/* What the process's control groups leave it of the physical memory: all, where they set no limit. */
+size_t hak_i_os_memory_limit_bytes(void);
+
 /* RLIMIT_AS, or SIZE_MAX where there is none. */
 size_t hak_i_os_address_limit_bytes(void);
 

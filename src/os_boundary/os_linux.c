@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "os_boundary/os_boundary.h"
+#include "os_boundary/os_private.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -56,6 +57,15 @@ size_t hak_i_os_physical_bytes(void)
     long pages = sysconf(_SC_PHYS_PAGES);
     errno = saved_errno;
     return pages > 0 ? (size_t)pages * hak_i_os_page_bytes() : HAK_GIB;
+}
+
+size_t hak_i_os_memory_limit_bytes(void)
+{
+    int saved_errno = errno;
+    size_t group_bytes = hak_i_os_group_limit_bytes("");
+    errno = saved_errno;
+    size_t physical_bytes = hak_i_os_physical_bytes();
+    return group_bytes < physical_bytes ? group_bytes : physical_bytes;
 }
 
 size_t hak_i_os_address_limit_bytes(void)

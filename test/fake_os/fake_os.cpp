@@ -54,6 +54,7 @@ struct World {
     size_t failures = 0;
     size_t page_bytes = 4 * KiB;
     size_t physical_bytes = 64 * MiB;
+    size_t memory_limit_bytes = SIZE_MAX;
     size_t limit_bytes = SIZE_MAX;
     size_t mapped_bytes = 0;
     uint64_t now_ms = 1000000;
@@ -348,6 +349,12 @@ void set_physical_bytes(size_t bytes)
     world.physical_bytes = bytes;
 }
 
+void set_memory_limit_bytes(size_t bytes)
+{
+    Entry entry;
+    world.memory_limit_bytes = bytes;
+}
+
 void set_address_limit_bytes(size_t bytes)
 {
     Entry entry;
@@ -430,6 +437,12 @@ size_t hak_i_os_physical_bytes(void)
 {
     Entry entry;
     return world.physical_bytes;
+}
+
+size_t hak_i_os_memory_limit_bytes(void)
+{
+    Entry entry;
+    return std::min(world.memory_limit_bytes, world.physical_bytes);
 }
 
 size_t hak_i_os_address_limit_bytes(void)

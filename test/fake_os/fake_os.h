@@ -40,6 +40,8 @@ size_t failures();
 void set_page_bytes(size_t bytes);
 /** 64 MiB after reset(), so that the range and walks over it stay small. */
 void set_physical_bytes(size_t bytes);
+/** What the control groups leave; all of the physical memory after reset(). */
+void set_memory_limit_bytes(size_t bytes);
 /** What RLIMIT_AS says; what is mapped is held to it, too. None after reset(). */
 void set_address_limit_bytes(size_t bytes);
 
