@@ -24,7 +24,8 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
 {
     size_t set_bytes = hak_i_runs_bytes(registry->units);
     size_t bitmap_bytes = registry->units / 8;
-    char *memory = (char *)hak_i_meta_carve(meta, 3 * set_bytes + 4 * bitmap_bytes);
+    size_t sets_bytes = 3 * set_bytes + 4 * bitmap_bytes;
+    char *memory = (char *)hak_i_meta_carve(meta, sets_bytes);
     if (memory == NULL)
         return false;
     char *bitmaps = memory + 3 * set_bytes;
@@ -36,7 +37,9 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
                                 .taken = (uint64_t *)(void *)(bitmaps + bitmap_bytes),
                                 .huge = (uint64_t *)(void *)(bitmaps + 2 * bitmap_bytes),
                                 .zeroed = (uint64_t *)(void *)(bitmaps + 3 * bitmap_bytes),
-                                .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1};
+                                .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1,
+                                .budget = {.soft_bytes = SIZE_MAX, .hard_bytes = SIZE_MAX},
+                                .sets_bytes = sets_bytes};
     hak_i_base_lock_init(&arena->lock, HAK_RANK_ARENA);
     hak_i_runs_init(&arena->reserve, memory, registry->units, phase, true);
     hak_i_runs_init(&arena->free, memory + set_bytes, registry->units, phase, false);
@@ -152,6 +155,31 @@ static size_t find_free(struct hak_arena *arena, size_t units, size_t align)
     return first != HAK_NO_UNIT ? first : hak_i_runs_find(&arena->free, units, align);
 }
 
+/* ------------------------------------------------------------------------------------------------ the budget ---- */
+
+static bool make_way(struct hak_arena *arena, size_t first, size_t units)
+{
+    return hak_i_arena_has_budget(arena) && hak_i_arena_make_way_locked(arena, first, units);
+}
+
+static bool admits(struct hak_arena *arena, size_t first, size_t units)
+{
+    return !hak_i_arena_has_budget(arena) || hak_i_arena_admits_locked(arena, first, units);
+}
+
+/* After the lock was let go between the test and the taking. */
+static bool is_within_budget(const struct hak_arena *arena)
+{
+    return !hak_i_arena_has_budget(arena) || hak_i_arena_charged_bytes(arena) <= arena->budget.hard_bytes;
+}
+
+/* Whether so many units can be taken for growth to come. */
+static bool has_room_to_spare(const struct hak_arena *arena, size_t units)
+{
+    return !hak_i_arena_has_budget(arena) ||
+           hak_i_arena_charged_bytes(arena) + (units << HAK_UNIT_SHIFT) <= arena->budget.soft_bytes;
+}
+
 /* --------------------------------------------------------------------------------------------------- growing ---- */
 
 static enum hak_os_result commit(struct hak_arena *arena, size_t first, size_t units)
@@ -239,7 +267,7 @@ static size_t step_to_page_end(const struct hak_arena *arena)
 /* A whole step if that can be had, else what is needed. */
 static size_t grow(struct hak_arena *arena, size_t units, size_t align)
 {
-    bool huge = hak_i_arena_grows_huge_locked(arena, units);
+    bool huge = hak_i_arena_grows_huge_locked(arena, units) && has_room_to_spare(arena, HAK_HUGE_UNITS);
     size_t step = huge ? step_to_page_end(arena) : step_units(arena);
     size_t first = step > units ? grow_by(arena, step, align, huge) : HAK_NO_UNIT;
     return first != HAK_NO_UNIT ? first : grow_by(arena, units, align, huge);
@@ -249,7 +277,9 @@ static size_t grow(struct hak_arena *arena, size_t units, size_t align)
 static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
 {
     size_t first = find_free(arena, units, align);
-    if (first != HAK_NO_UNIT)
+    if (make_way(arena, first, units))
+        first = find_free(arena, units, align);
+    if (first != HAK_NO_UNIT || !admits(arena, HAK_NO_UNIT, units))
         return first;
     size_t grown = grow(arena, units, align);
     if (grown == HAK_NO_UNIT)
@@ -261,8 +291,9 @@ static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
 static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align, bool *clean)
 {
     size_t first = find_or_grow(arena, units, align);
-    if (first != HAK_NO_UNIT)
-        *clean = hand_out(arena, first, units);
+    if (first == HAK_NO_UNIT || !admits(arena, first, units))
+        return HAK_NO_UNIT;
+    *clean = hand_out(arena, first, units);
     return first;
 }
 
@@ -309,7 +340,8 @@ void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, si
 /* Commits a whole step behind a span if that can be had, else what is needed: the units that were added, 0 for none. */
 static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t units)
 {
-    size_t wanted = larger(units, step_units(arena));
+    size_t step = step_units(arena);
+    size_t wanted = step > units && has_room_to_spare(arena, step) ? step : units;
     size_t there = hak_i_runs_length(&arena->reserve, first, wanted);
     if (there < units)
         return 0;
@@ -324,10 +356,13 @@ static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t unit
 static size_t extend_locked(struct hak_arena *arena, size_t end, size_t units)
 {
     size_t free_part = hak_i_runs_length(&arena->free, end, units);
+    if (!admits(arena, HAK_NO_UNIT, units - free_part))
+        return 0;
     size_t added = free_part == units ? 0 : extend_reserved(arena, end + free_part, units - free_part);
     if (free_part + added < units)
         return 0;
-    if (hak_i_runs_length(&arena->free, end, free_part) < free_part) {
+    if (hak_i_runs_length(&arena->free, end, free_part) < free_part || !is_within_budget(arena) ||
+        !admits(arena, end, free_part)) {
         if (added != 0)
             hak_i_arena_put_locked(arena, end + free_part, added, 0);
         return 0;
@@ -341,6 +376,8 @@ size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units)
 {
     units = hak_round_up(units, arena->grain_units);
     size_t dirty_units = lock_to_take(arena);
+    bool free_behind = hak_i_runs_length(&arena->free, end, units) == units;
+    (void)make_way(arena, free_behind ? end : HAK_NO_UNIT, units);
     size_t added = extend_locked(arena, end, units);
     unlock_taken(arena, dirty_units);
     return added;
@@ -358,8 +395,23 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
     size_t first = hak_round_down(run + longest / 2, alignment);
     if (commit_reserved(arena, first, step, false) != HAK_OS_DONE)
         return HAK_NO_UNIT;
+    if (!is_within_budget(arena)) {
+        hak_i_arena_put_locked(arena, first, step, 0);
+        return HAK_NO_UNIT;
+    }
     *units = step;
     return first;
+}
+
+static size_t acquire_with_room(struct hak_arena *arena, size_t *units, bool *clean)
+{
+    if (!has_room_to_spare(arena, larger(*units, step_units(arena))))
+        return HAK_NO_UNIT;
+    size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
+    if (first != HAK_NO_UNIT && !admits(arena, first, *units))
+        return HAK_NO_UNIT;
+    *clean = first == HAK_NO_UNIT || hand_out(arena, first, *units);
+    return first != HAK_NO_UNIT ? first : place_in_reserve(arena, units);
 }
 
 size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *clean)
@@ -368,10 +420,7 @@ size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *c
     if (*units > arena->registry->units / ROOM_FACTOR)
         return HAK_NO_UNIT;
     size_t dirty_units = lock_to_take(arena);
-    size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
-    *clean = first == HAK_NO_UNIT || hand_out(arena, first, *units);
-    if (first == HAK_NO_UNIT)
-        first = place_in_reserve(arena, units);
+    size_t first = acquire_with_room(arena, units, clean);
     if (first == HAK_NO_UNIT)
         first = acquire_locked(arena, *units, arena->grain_units, clean);
     unlock_taken(arena, dirty_units);

@@ -5,6 +5,7 @@
 #define HAK_ARENA_H
 
 #include "arena/arena_types.h"
+#include "base/atomic.h"
 
 HAK_EXTERN_C_BEGIN
 
@@ -49,6 +50,32 @@ size_t hak_i_arena_next_held(const struct hak_arena *arena, size_t unit);
  * The number of a broken invariant: 1 to 6 for A1 to A6, 7 and 8 for B1 and B2; 0 when all hold. Reads all free memory.
  */
 int hak_i_arena_audit(struct hak_arena *arena);
+
+/* ------------------------------------------------------------------------------------------------ the budget ---- */
+
+/* What may have been written, records included. The caller holds the lock. */
+size_t hak_i_arena_charged_bytes(const struct hak_arena *arena);
+
+/* Sets the limits, of which soft is at most hard; SIZE_MAX: none. The caller holds the lock. */
+void hak_i_arena_budget_set(struct hak_arena *arena, size_t soft_bytes, size_t hard_bytes);
+
+/* Whether the charge has risen past soft since hak_i_arena_shed() was called last. Needs no lock. */
+HAK_INLINE bool hak_i_arena_is_pressed(const struct hak_arena *arena)
+{
+    return hak_load_relaxed(&arena->budget.pressed);
+}
+
+/* Gives back free written memory for what is charged past soft; true: there was not enough. */
+bool hak_i_arena_shed(struct hak_arena *arena);
+
+/* Whether `bytes` more would pass hard, even if all free written memory were given back. */
+bool hak_i_arena_forbids(struct hak_arena *arena, size_t bytes);
+
+/* Whether there is a budget. Needs no lock. */
+HAK_INLINE bool hak_i_arena_is_limited(const struct hak_arena *arena)
+{
+    return hak_load_relaxed(&arena->budget.soft_bytes) != SIZE_MAX;
+}
 
 /* ---------------------------------------------------------------------------------------------- large blocks ---- */
 

@@ -27,6 +27,9 @@ void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk
 /* These free units are about to be taken. */
 void hak_i_arena_open_pages_locked(struct hak_arena *arena, struct hak_span span);
 
+/* How many units beside them that brings. */
+size_t hak_i_arena_opened_units_locked(const struct hak_arena *arena, struct hak_span span);
+
 /* Free written units that are whole huge pages, one run of `units` or hardly more; none: an empty span. */
 struct hak_span hak_i_arena_find_whole_pages_locked(const struct hak_arena *arena, size_t units);
 
@@ -42,8 +45,28 @@ void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units,
 
 bool hak_i_arena_over_bound_locked(struct hak_arena *arena);
 
+/* Gives back so many units of free written memory, or what there is; the lock is let go meanwhile. */
+void hak_i_arena_give_back_locked(struct hak_arena *arena, size_t units);
+
 /* Notes that units were needed that had been given back. */
 void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* Empty slabs that heaps keep may take so much. Needs no lock. */
+size_t hak_i_arena_retain_limit_bytes(const struct hak_arena *arena);
+
+/*
+ * Before free units are taken, or units committed (`first` is HAK_NO_UNIT): gives back what they take past soft. True:
+ * the lock was let go.
+ */
+bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* Whether the budget allows it. */
+bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units);
+
+HAK_INLINE bool hak_i_arena_has_budget(const struct hak_arena *arena)
+{
+    return HAK_UNLIKELY(arena->budget.soft_bytes != SIZE_MAX);
+}
 
 /* What the program may have written, from the block's start, in whole pages. */
 size_t hak_i_arena_large_written(const struct hak_arena *arena, const struct hak_large *large);

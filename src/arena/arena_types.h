@@ -45,6 +45,17 @@ struct hak_big_cache {
 };
 
 /*
+ * Limits on the memory that may have been written; SIZE_MAX: none. Guarded by the arena's lock.
+ *   C1  soft_bytes <= hard_bytes
+ */
+struct hak_budget {
+    size_t soft_bytes; /* atomic (relaxed): read without the lock where a slab is retained */
+    size_t hard_bytes;
+    size_t moving_units; /* of large blocks whose pages are on their way to another place */
+    bool pressed;        /* the charge has risen past soft, and front has not seen to it; atomic (relaxed) */
+};
+
+/*
  * All sizes in units of HAK_UNIT_BYTES. Every unit of the range is in exactly one state: reserved; free (usable, in no
  * one's hand); taken (not ours); or held: by a slab, a large block, BigCache, or a purge that is under way.
  *   A1  reserve, free are disjoint; dirty is a subset of free
@@ -70,10 +81,11 @@ struct hak_arena {
     size_t huge_pages; /* bits in huge */
     size_t huge_end;   /* above the highest that was ever set */
     size_t free_units;
-    size_t dirty_units;       /* atomic (relaxed): read without the lock where a slab is retained */
-    size_t last_bound_units;  /* what the bound was when it was last looked at; atomic (relaxed) */
-    size_t large_units;       /* of live large blocks, slack included */
-    size_t large_asked_units; /* without slack */
+    size_t dirty_units;         /* atomic (relaxed): read without the lock where a slab is retained */
+    size_t last_bound_units;    /* what the bound was when it was last looked at; atomic (relaxed) */
+    size_t large_units;         /* of live large blocks, slack included */
+    size_t large_asked_units;   /* without slack */
+    size_t large_written_units; /* what of them may have been written */
     size_t large_blocks;
     unsigned growth_steps;
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
@@ -85,6 +97,8 @@ struct hak_arena {
     uint64_t reused_units; /* handed out still written, BigCache's apart */
     struct hak_large *unused_records;
     struct hak_big_cache cache;
+    struct hak_budget budget;
+    size_t sets_bytes;     /* what the sets take, of which little is ever written */
     size_t retained_bytes; /* empty slabs that heaps keep; atomic, not under the lock */
 };
 

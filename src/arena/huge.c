@@ -74,6 +74,13 @@ static void count_as_written(struct hak_arena *arena, size_t first, size_t units
     hak_store_relaxed(&arena->dirty_units, arena->dirty_units + units);
 }
 
+static bool is_untouched(const struct hak_arena *arena, size_t page)
+{
+    size_t first = page * HAK_HUGE_UNITS;
+    return is_huge(arena, page) && hak_i_runs_count(&arena->free, first, HAK_HUGE_UNITS) == HAK_HUGE_UNITS &&
+           hak_i_runs_count(&arena->dirty, first, HAK_HUGE_UNITS) == 0;
+}
+
 /*
  * The first unit taken of a page brings all of it: its other units are there from then on, written or not, so they
  * count as written and are taken first.
@@ -83,9 +90,7 @@ static void open_page(struct hak_arena *arena, size_t page, struct hak_span span
     size_t first = page * HAK_HUGE_UNITS;
     size_t end = first + HAK_HUGE_UNITS;
     size_t span_end = span.first + span.units;
-    bool untouched = is_huge(arena, page) && hak_i_runs_count(&arena->free, first, HAK_HUGE_UNITS) == HAK_HUGE_UNITS &&
-                     hak_i_runs_count(&arena->dirty, first, HAK_HUGE_UNITS) == 0;
-    if (!untouched)
+    if (!is_untouched(arena, page))
         return;
     if (span.first > first)
         count_as_written(arena, first, span.first - first);
@@ -102,6 +107,20 @@ void hak_i_arena_open_pages_locked(struct hak_arena *arena, struct hak_span span
     open_page(arena, first_page, span);
     if (last_page != first_page)
         open_page(arena, last_page, span);
+}
+
+size_t hak_i_arena_opened_units_locked(const struct hak_arena *arena, struct hak_span span)
+{
+    size_t end = span.first + span.units;
+    size_t first_page = span.first / HAK_HUGE_UNITS, last_page = (end - 1) / HAK_HUGE_UNITS;
+    size_t opened = 0;
+    if (arena->huge_pages == 0 || span.units == 0)
+        return 0;
+    if (is_untouched(arena, first_page))
+        opened += span.first % HAK_HUGE_UNITS;
+    if (is_untouched(arena, last_page))
+        opened += (last_page + 1) * HAK_HUGE_UNITS - end;
+    return opened;
 }
 
 /* --------------------------------------------------------------------------------------------- giving back ---- */

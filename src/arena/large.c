@@ -31,6 +31,7 @@ static void account_locked(struct hak_arena *arena, const struct hak_large *larg
     size_t sign = added ? 1 : SIZE_MAX;
     arena->large_units += sign * large->units;
     arena->large_asked_units += sign * large->asked_units;
+    arena->large_written_units += sign * hak_i_arena_large_written(arena, large);
     arena->large_blocks += sign;
 }
 
@@ -215,7 +216,7 @@ static void release_moved(struct hak_arena *arena, struct hak_large *old)
         hak_i_arena_release(arena, first + moved_units, slack_units, written > moved_units ? written - moved_units : 0);
 }
 
-void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+static void *move_block(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     void *from = address_of(arena, large);
     void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
@@ -232,5 +233,23 @@ void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, s
         return to;
     }
     release_moved(arena, old);
+    return to;
+}
+
+static void note_moving(struct hak_arena *arena, size_t units)
+{
+    hak_i_base_lock(&arena->lock);
+    arena->budget.moving_units += units;
+    hak_i_base_unlock(&arena->lock);
+}
+
+/* Pages that move are there once, so the budget must have room for the difference alone. */
+void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+{
+    size_t units = used_units(arena, large);
+    size_t moving_units = units << HAK_UNIT_SHIFT >= MOVE_PAGES_BYTES ? units : 0;
+    note_moving(arena, moving_units);
+    void *to = move_block(arena, large, bytes);
+    note_moving(arena, 0 - moving_units);
     return to;
 }

@@ -210,13 +210,16 @@ size_t hak_i_arena_purge(struct hak_arena *arena)
     return units << HAK_UNIT_SHIFT;
 }
 
-/*
- * Half of what is always kept may be slabs that heaps retain. The numbers are read without the lock: settling looks
- * again.
- */
+void hak_i_arena_give_back_locked(struct hak_arena *arena, size_t units)
+{
+    size_t written = written_units(arena);
+    purge_down_to(arena, written > units ? written - units : 0, true);
+}
+
+/* The numbers are read without the lock: settling looks again. */
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes)
 {
-    size_t limit_bytes = (size_t)hak_load_relaxed(&hak_i_base_options.dirty_min) / 2;
+    size_t limit_bytes = hak_i_arena_retain_limit_bytes(arena);
     if (hak_fetch_add_relaxed(&arena->retained_bytes, bytes) + bytes > limit_bytes) {
         hak_fetch_sub_relaxed(&arena->retained_bytes, bytes);
         return false;

@@ -88,6 +88,13 @@ static size_t cover_part(struct hak_registry *registry, void *table, size_t entr
     return hak_i_os_commit((char *)table + first * entry_bytes, bytes) ? bytes : 0;
 }
 
+/* The last piece of all may be shorter. */
+size_t hak_i_registry_pieces(const struct hak_registry *registry)
+{
+    size_t piece_bytes = UNITS_PER_PIECE * (sizeof *registry->ids + sizeof *registry->records);
+    return (hak_load_relaxed(&registry->committed_bytes) + piece_bytes - 1) / piece_bytes;
+}
+
 /* Two threads may cover a piece at once: the second call finds it writable already. */
 static bool cover_piece(struct hak_registry *registry, size_t piece)
 {

@@ -40,6 +40,9 @@ bool hak_i_registry_init(struct hak_registry *registry);
 /* Makes the entries of these units writable. False: no memory. Any thread, no lock needed. */
 bool hak_i_registry_cover(struct hak_registry *registry, size_t first_unit, size_t count);
 
+/* How many equal pieces of both tables are writable. */
+size_t hak_i_registry_pieces(const struct hak_registry *registry);
+
 /* The unit of an address; at or above registry->units when the address is outside the range. */
 HAK_INLINE size_t hak_i_registry_unit(const struct hak_registry *registry, uintptr_t address)
 {

@@ -57,6 +57,7 @@ struct World {
     size_t memory_limit_bytes = SIZE_MAX;
     size_t limit_bytes = SIZE_MAX;
     size_t mapped_bytes = 0;
+    std::function<void()> during_commit;
     uint64_t now_ms = 1000000;
     bool privileged = false;
     bool fences_refused = false;
@@ -207,6 +208,18 @@ bool note(hak_os_call kind, uintptr_t address, size_t bytes, bool done)
     world.counts[kind]++;
     world.failed_count += !done;
     return done;
+}
+
+void run_what_happens_meanwhile()
+{
+    std::function<void()> action;
+    {
+        Entry entry;
+        std::swap(action, world.during_commit);
+    }
+    if (action) {
+        action();
+    }
 }
 
 /* -------------------------------------------------------------------------------------------------- mapping ---- */
@@ -392,6 +405,12 @@ void refuse_moves(size_t count, hak_os_result answer)
     world.move_answer = answer;
 }
 
+void during_commit(std::function<void()> action)
+{
+    Entry entry;
+    world.during_commit = std::move(action);
+}
+
 std::vector<Call> calls()
 {
     Entry entry;
@@ -503,6 +522,7 @@ enum hak_os_result hak_i_os_map_at(void *address, size_t bytes)
 
 bool hak_i_os_commit(void *address, size_t bytes)
 {
+    run_what_happens_meanwhile();
     Entry entry;
     uintptr_t first = reinterpret_cast<uintptr_t>(address);
     require_pages(first, bytes);

@@ -7,6 +7,7 @@
 
 #include "os_boundary/os_boundary.h"
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -56,6 +57,9 @@ void refuse_fences();
 void take_places(size_t count);
 /** The next `count` calls of hak_i_os_move() answer so, which is not HAK_OS_DONE. */
 void refuse_moves(size_t count, hak_os_result answer);
+
+/** Runs this in the middle of the next hak_i_os_commit(), as another thread might. */
+void during_commit(std::function<void()> action);
 
 /** The calls since reset() or forget_calls(). */
 std::vector<Call> calls();

@@ -159,6 +159,7 @@ TEST_F(Registry, CoversWhatItIsAskedFor)
         EXPECT_EQ(fake_os::is_committed(records + piece * UNITS_PER_PIECE * 8, UNITS_PER_PIECE * 8), expected);
     }
     EXPECT_EQ(registry->committed_bytes, 3 * UNITS_PER_PIECE * 12);
+    EXPECT_EQ(hak_i_registry_pieces(registry.get()), 3u);
     expect_usable(3 * UNITS_PER_PIECE - 1);
     expect_usable(4 * UNITS_PER_PIECE);
 }
