@@ -11,7 +11,8 @@ enum kind {
     BYTES,
     COUNT,
     PERCENT,
-    CHOICE
+    CHOICE,
+    LIMITS
 };
 
 enum when {
@@ -69,28 +70,78 @@ static unsigned suffix_shift(char suffix)
     }
 }
 
+/* Digits; *text is behind them then. */
+static bool take_digits(const char **text, int64_t *value)
+{
+    const char *digit = *text;
+    for (*value = 0; *digit >= '0' && *digit <= '9'; digit++) {
+        if (*value > HAK_OPTION_BYTES_MAX)
+            return false;
+        *value = *value * 10 + (*digit - '0');
+    }
+    bool any = digit != *text;
+    *text = digit;
+    return any;
+}
+
+/* The suffix of a number of bytes, if there is one. */
+static bool take_suffix(const char **text, int64_t *value)
+{
+    unsigned shift = suffix_shift(**text);
+    if (shift == 0)
+        return true;
+    if (*value > HAK_OPTION_BYTES_MAX >> shift)
+        return false;
+    *value <<= shift;
+    ++*text;
+    return true;
+}
+
 /* Digits with an optional minus before and, for bytes, a suffix behind; nothing else. */
 static bool parse_number(const char *text, bool suffix_allowed, int64_t *value)
 {
     bool negative = *text == '-';
     text += negative;
-    if (*text < '0' || *text > '9')
+    if (!take_digits(&text, value) || (suffix_allowed && !take_suffix(&text, value)))
         return false;
-    int64_t number = 0;
-    for (; *text >= '0' && *text <= '9'; text++) {
-        if (number > HAK_OPTION_BYTES_MAX)
-            return false;
-        number = number * 10 + (*text - '0');
-    }
-    unsigned shift = suffix_allowed ? suffix_shift(*text) : 0;
-    if (shift != 0) {
-        if (number > HAK_OPTION_BYTES_MAX >> shift)
-            return false;
-        number <<= shift;
-        text++;
-    }
-    *value = negative ? -number : number;
+    *value = negative ? -*value : *value;
     return *text == '\0';
+}
+
+/* Bytes, or percent from 1 to 100 as a number below 0. */
+static bool take_limit(const char **text, int64_t *value)
+{
+    if (!take_digits(text, value))
+        return false;
+    if (**text != '%')
+        return take_suffix(text, value) && *value <= HAK_OPTION_BYTES_MAX;
+    ++*text;
+    bool share = *value >= 1 && *value <= 100;
+    *value = -*value;
+    return share;
+}
+
+/* As far as the two can be compared here. */
+static bool is_soft_over_hard(int64_t soft, int64_t hard)
+{
+    if (soft < 0 && hard < 0)
+        return soft < hard;
+    return soft > hard && hard >= 0;
+}
+
+/* "hard" or "soft,hard" */
+static bool parse_limits(const char *text, int64_t *hard, int64_t *soft)
+{
+    *soft = 0;
+    if (!take_limit(&text, hard))
+        return false;
+    if (*text == ',') {
+        *soft = *hard;
+        text++;
+        if (!take_limit(&text, hard))
+            return false;
+    }
+    return *text == '\0' && !is_soft_over_hard(*soft, *hard) && (*hard != 0 || *soft == 0);
 }
 
 /* The position of `text` among `words`, which '|' divides. */
@@ -107,30 +158,55 @@ static bool parse_choice(const char *words, const char *text, int64_t *value)
     }
 }
 
-static bool parse(const struct option *option, const char *text, int64_t *value)
+/* What a value of one number does not have, `second`, is left as it is. */
+static bool parse(const struct option *option, const char *text, int64_t *value, int64_t *second)
 {
-    bool understood = option->kind == CHOICE ? parse_choice(option->words, text, value)
-                                             : parse_number(text, option->kind == BYTES, value);
+    bool understood = option->kind == CHOICE   ? parse_choice(option->words, text, value)
+                      : option->kind == LIMITS ? parse_limits(text, value, second)
+                                               : parse_number(text, option->kind == BYTES, value);
     return understood && *value >= option->min && *value <= option->max;
 }
 
 int hak_i_base_option_set(const char *name, const char *text)
 {
     const struct option *option = find(name);
-    int64_t value;
+    int64_t value, second = 0;
     if (option == NULL)
         return ENOENT;
-    if (!parse(option, text, &value))
+    if (!parse(option, text, &value, &second))
         return EINVAL;
     if (option->when == START && hak_load_relaxed(&sealed))
         return EPERM;
     hak_store_relaxed(option->value, value);
+    if (option->kind == LIMITS)
+        hak_store_relaxed(&hak_i_base_options.budget_soft, second);
     return 0;
+}
+
+static void print_limit(struct hak_line *line, int64_t limit)
+{
+    hak_i_base_line_number(line, (uint64_t)(limit < 0 ? -limit : limit));
+    if (limit < 0)
+        hak_i_base_line_text(line, "%");
+}
+
+static void print_limits(struct hak_line *line, int64_t hard)
+{
+    int64_t soft = hak_load_relaxed(&hak_i_base_options.budget_soft);
+    if (soft != 0) {
+        print_limit(line, soft);
+        hak_i_base_line_text(line, ",");
+    }
+    print_limit(line, hard);
 }
 
 static void print(struct hak_line *line, const struct option *option)
 {
     int64_t value = hak_load_relaxed(option->value);
+    if (option->kind == LIMITS) {
+        print_limits(line, value);
+        return;
+    }
     if (option->kind != CHOICE) {
         if (value < 0)
             hak_i_base_line_text(line, "-");

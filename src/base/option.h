@@ -7,12 +7,14 @@
 
 HAK_EXTERN_C_BEGIN
 
+/* The value of an option of bytes is at most this; of one of limits, percent are counted from 0 down. */
 #define HAK_OPTION_BYTES_MAX ((int64_t)1 << 47)
 
 #define HAK_OPTION(name, kind, standard, min, max, words, when, sentence) int64_t name;
 /* Each field is atomic (relaxed): an option is one number and orders nothing else. */
 struct hak_options {
 #include "base/option.def"
+    int64_t budget_soft; /* the first of the budget's two limits, 0 where there is one */
 };
 #undef HAK_OPTION
 

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <string>
+#include <tuple>
 
 namespace {
 
@@ -98,6 +99,60 @@ TEST_F(BaseOption, TakesWords)
     ASSERT_EQ(hak_i_base_option_set("pool_prewarm", "off"), 0);
     EXPECT_EQ(hak_i_base_options.pool_prewarm, HAK_PREWARM_OFF);
     EXPECT_EQ(value_of("pool_prewarm"), "off");
+}
+
+TEST_F(BaseOption, TakesOneOrTwoLimits)
+{
+    const std::tuple<const char *, int64_t, int64_t, const char *> texts[] = {
+        {"512M", 512 * MiB, 0, "536870912"},
+        {"1k,2k", 2048, 1024, "1024,2048"},
+        {"80%", -80, 0, "80%"},
+        {"1%,100%", -100, -1, "1%,100%"},
+        {"400M,80%", -80, 400 * MiB, "419430400,80%"},
+        {"50%,1G", 1024 * MiB, -50, "50%,1073741824"},
+        {"5,5", 5, 5, "5,5"},
+        {"0,5", 5, 0, "5"},
+        {"131072G", HAK_OPTION_BYTES_MAX, 0, "140737488355328"},
+        {"0", 0, 0, "0"},
+        {"0,0", 0, 0, "0"},
+    };
+    for (auto [text, hard, soft, printed] : texts) {
+        ASSERT_EQ(hak_i_base_option_set("budget", text), 0) << text;
+        EXPECT_EQ(hak_i_base_options.budget, hard) << text;
+        EXPECT_EQ(hak_i_base_options.budget_soft, soft) << text;
+        EXPECT_EQ(value_of("budget"), printed);
+        EXPECT_EQ(hak_i_base_option_set("budget", printed), 0);
+    }
+}
+
+TEST_F(BaseOption, RefusesBadLimitsAndKeepsTheValue)
+{
+    ASSERT_EQ(hak_i_base_option_set("budget", "3,7"), 0);
+    for (const char *text : {"",
+                             ",",
+                             "5,",
+                             ",5",
+                             "1,2,3",
+                             "2,1",
+                             "80%,70%",
+                             "1,0",
+                             "1%,0",
+                             "0%",
+                             "101%",
+                             "-1",
+                             "-5%",
+                             "5%%",
+                             "5K%",
+                             "%",
+                             "5 %",
+                             "1M, 2M",
+                             "131073G",
+                             "140737488355329",
+                             "1,99999999999999999999",
+                             "5T"}) {
+        EXPECT_EQ(hak_i_base_option_set("budget", text), EINVAL) << "'" << text << "'";
+    }
+    EXPECT_EQ(value_of("budget"), "3,7");
 }
 
 TEST_F(BaseOption, RefusesBadNumbersAndKeepsTheValue)

@@ -13,7 +13,8 @@ enum kind {
     BYTES,
     COUNT,
     PERCENT,
-    CHOICE
+    CHOICE,
+    LIMITS
 };
 
 struct option {
@@ -76,6 +77,12 @@ static void print_range(const struct option *option)
     }
     if (option->kind == CHOICE)
         return;
+    if (option->kind == LIMITS) {
+        printf("`hard` or `soft,hard`, each 1 to ");
+        print_bytes(option->max);
+        printf(" or `1%%` to `100%%`");
+        return;
+    }
     print_value(option, option->min);
     printf(" to ");
     print_value(option, option->max);
