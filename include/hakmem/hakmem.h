@@ -141,6 +141,40 @@ struct hak_purge_report {
  */
 HAKMEM_API size_t hak_purge(struct hak_purge_report *report_or_null) HAK_NOEXCEPT;
 
+/* ---------------------------------------------------------------------------------------------------- budget ---- */
+
+/** Which limit of the budget is passed. */
+enum hak_budget_level {
+    HAK_BUDGET_SOFT = 1, /**< memory was handed out past the soft limit */
+    HAK_BUDGET_HARD      /**< a call will be refused unless the callback frees enough */
+};
+
+struct hak_budget_event {
+    size_t size; /**< sizeof(struct hak_budget_event) as the library knows it */
+    enum hak_budget_level level;
+    uint64_t charged_bytes; /**< as in struct hak_stats */
+    uint64_t soft_bytes;    /**< SIZE_MAX if there is none */
+    uint64_t hard_bytes;    /**< SIZE_MAX if there is none */
+};
+
+/**
+ * Called when more than the budget's soft limit is charged and hakmem has nothing left to give back: on the thread that
+ * asked for memory, without a lock held. It may call any hak_ function, hak_budget_set() too, and has to return. It is
+ * not called again while it runs, on no thread; and at most ten times a second for each level, as long as it does not
+ * bring the charge a good part below the limit.
+ */
+typedef void hak_budget_callback(const struct hak_budget_event *event, void *arg);
+
+/**
+ * Limits the memory that the kernel can charge hakmem with. Past `soft_bytes` hakmem gives back free memory, then calls
+ * `callback_or_null` with `arg`; past `hard_bytes` memory is refused: NULL and ENOMEM. Memory that was handed out
+ * counts as written. `soft_bytes` 0 is 90 % of hard; SIZE_MAX is no limit, and two zeros remove the budget. The limits
+ * may be below what is charged now. Replaces the budget set before, also by the option `budget`; a call of an earlier
+ * callback may be under way on another thread when this returns. Returns 0, EINVAL (soft is over hard), or ENOMEM.
+ */
+HAKMEM_API int hak_budget_set(size_t soft_bytes, size_t hard_bytes, hak_budget_callback *callback_or_null,
+                              void *arg) HAK_NOEXCEPT;
+
 /* ------------------------------------------------------------------------------------ options and statistics ---- */
 
 /**

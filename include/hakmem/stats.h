@@ -51,7 +51,12 @@
     X(os_remap_calls,         "count", "system calls that moved pages")                                                \
     X(os_advise_calls,        "count", "system calls that asked for or against huge pages")                            \
     X(os_failed_calls,        "count", "memory system calls that failed")                                              \
-    X(huge_bytes,             "bytes", "the part of committed for which huge pages were asked")
+    X(huge_bytes,             "bytes", "the part of committed for which huge pages were asked")                        \
+    X(charged_bytes,          "bytes", "what the kernel charges hakmem's memory with at most: what may be written")    \
+    X(budget_soft_bytes,      "bytes", "the budget's soft limit, 0 if there is none")                                  \
+    X(budget_hard_bytes,      "bytes", "the budget's hard limit, 0 if there is none")                                  \
+    X(budget_soft_events,     "count", "times there was too little to give back for the soft limit")                   \
+    X(budget_refusals,        "count", "calls that were refused for the hard limit")
 // clang-format on
 
 #define HAK_STATS_FIELD(field, unit, sentence) uint64_t field;

@@ -98,6 +98,35 @@ void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
 /* Writes the page of hak_explain() to standard error, if the option says so. */
 void hak_i_front_explain_at_exit(void);
 
+/* ------------------------------------------------------------------------------------------------ the budget ---- */
+
+/* Sets the limits that the option names. The arena is ready. */
+void hak_i_front_budget_start(void);
+
+/* In the child: no other thread calls back. */
+void hak_i_front_budget_after_fork(void);
+
+/* Gives back what can be, and calls the program if that is not enough; at most now and then. */
+HAK_COLD void hak_i_front_budget_pressed(void);
+
+/* At the end of a call that may have taken memory: no lock and no heap is held. */
+HAK_INLINE void hak_i_front_tend_budget(void)
+{
+    if (HAK_UNLIKELY(hak_i_arena_is_pressed(&hak_i_process.arena)))
+        hak_i_front_budget_pressed();
+}
+
+/*
+ * There was no memory for `bytes`. True: there is a budget, and what could be given back for it has been, so it is
+ * worth another try; only while `tries` is 0. False: there is none; a refusal by the budget is counted.
+ */
+HAK_COLD bool hak_i_front_budget_relieves(size_t bytes, unsigned tries);
+
+void hak_i_front_budget_add(struct hak_stats *stats);
+
+/* Empties the calling thread's heap and the idle ones into the arena. */
+void hak_i_front_empty_heaps(const char *function);
+
 /* ------------------------------------------------------------------------------------- fast and slow halves ---- */
 
 /* hak_alloc() and hak_free() of this library, whichever library of the process the public names belong to. */

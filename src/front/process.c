@@ -37,6 +37,7 @@ static bool build(struct hak_process *process)
     }
     if (!hak_i_arena_init(&process->arena, &process->registry, &process->meta))
         return false;
+    hak_i_front_budget_start();
     process->check_full = hak_i_base_options.check == HAK_CHECK_FULL;
     hak_i_slab_init(&process->slabs, &process->arena);
     hak_i_heaps_init(&process->heaps, &process->slabs, process->check_full);

@@ -65,24 +65,40 @@ static void *alloc_large(size_t size, size_t alignment, bool *clean)
 {
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
         return no_memory();
-    void *block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
+    void *block;
+    unsigned tries = 0;
+    do
+        block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
+    while (block == NULL && hak_i_front_budget_relieves(size, tries++));
+    hak_i_front_tend_budget();
     if (block == NULL)
         return no_memory();
     note_large_request(size);
     return block;
 }
 
-static void *alloc_from_heap(unsigned class_index, size_t size, const char *function)
+static void *take_from_heap(unsigned class_index, size_t size, const char *function)
 {
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
-        return no_memory();
+        return NULL;
     note_request(heap, class_index, size);
     void *block = hak_i_heap_pop(&heap->hot.bins[class_index]);
     if (block == NULL)
         block = hak_i_heap_alloc(heap, class_index);
     hak_i_front_report_findings(heap, function);
     hak_i_front_return(heap);
+    return block;
+}
+
+static void *alloc_from_heap(unsigned class_index, size_t size, const char *function)
+{
+    void *block;
+    unsigned tries = 0;
+    do
+        block = take_from_heap(class_index, size, function);
+    while (block == NULL && hak_i_front_budget_relieves(hak_i_slab_classes[class_index].slab_bytes, tries++));
+    hak_i_front_tend_budget();
     return block != NULL ? block : no_memory();
 }
 
@@ -106,6 +122,7 @@ static void *alloc_clean(unsigned class_index, size_t size)
     note_request(heap, class_index, size);
     void *block = hak_i_heap_alloc_clean(heap, class_index);
     hak_i_front_return(heap);
+    hak_i_front_tend_budget();
     return block;
 }
 
@@ -327,22 +344,43 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static void *alloc_roomy(size_t size)
+{
+    void *block;
+    unsigned tries = 0;
+    do
+        block = hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size);
+    while (block == NULL && hak_i_front_budget_relieves(size, tries++));
+    hak_i_front_tend_budget();
+    return block;
+}
+
 static void *realloc_class_block(void *block, const struct hak_look *look, size_t size)
 {
     if (size_matches(look, size))
         return block;
     bool grows_on = size > look->block_bytes && look->block_bytes >= ROOMY_BYTES_MIN;
-    void *to = grows_on ? hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size) : hak_i_front_alloc(size);
+    void *to = grows_on ? alloc_roomy(size) : hak_i_front_alloc(size);
     return move_block(block, smaller(size, look->block_bytes), to);
+}
+
+/* The large block with the new size, there or elsewhere; NULL: no memory. */
+static void *resize_large(void *block, struct hak_large *large, size_t size)
+{
+    bool resized = hak_i_arena_large_resize(&hak_i_process.arena, large, size);
+    return resized ? block : hak_i_arena_large_move(&hak_i_process.arena, large, size);
 }
 
 static void *realloc_large(void *block, const struct hak_look *look, size_t size)
 {
     if (size < ROOMY_BYTES_MIN)
         return move_block(block, size, hak_i_front_alloc(size));
-    if (hak_i_arena_large_resize(&hak_i_process.arena, look->large, size))
-        return block;
-    void *to = hak_i_arena_large_move(&hak_i_process.arena, look->large, size);
+    void *to;
+    unsigned tries = 0;
+    do
+        to = resize_large(block, look->large, size);
+    while (to == NULL && hak_i_front_budget_relieves(size, tries++));
+    hak_i_front_tend_budget();
     return to != NULL ? to : no_memory();
 }
 

@@ -110,6 +110,7 @@ void hak_i_front_snapshot(struct hak_stats *stats, struct hak_census *census)
     add_large_round_up(stats, &hak_i_process.large_sample);
     add_metadata(stats, &hak_i_process);
     add_system_calls(stats);
+    hak_i_front_budget_add(stats);
 }
 
 static struct hak_stats take_snapshot(void)
@@ -144,16 +145,21 @@ static void fill_report(struct hak_purge_report *report, size_t returned_bytes)
     memcpy(report, &filled, size < sizeof filled ? size : sizeof filled);
 }
 
+void hak_i_front_empty_heaps(const char *function)
+{
+    struct hak_heap *heap = hak_i_front_heap();
+    if (heap != NULL) {
+        hak_i_heap_purge(heap);
+        hak_i_front_report_findings(heap, function);
+    }
+    hak_i_heaps_purge_idle(&hak_i_process.heaps);
+}
+
 size_t hak_purge(struct hak_purge_report *report_or_null)
 {
     size_t returned_bytes = 0;
     if (hak_i_front_started()) {
-        struct hak_heap *heap = hak_i_front_heap();
-        if (heap != NULL) {
-            hak_i_heap_purge(heap);
-            hak_i_front_report_findings(heap, "hak_purge");
-        }
-        hak_i_heaps_purge_idle(&hak_i_process.heaps);
+        hak_i_front_empty_heaps("hak_purge");
         returned_bytes = hak_i_arena_purge(&hak_i_process.arena);
     }
     if (report_or_null != NULL && report_or_null->size >= sizeof report_or_null->size)
