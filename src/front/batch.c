@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Many blocks with one call: the class and the thread's heap are looked up once, and what is alike is moved in one
 // loop.
-#include <errno.h>
-
 #include "front/classes.h"
 #include "front/front_private.h"
 #include "heap/heap_hot.h"
 
 /* ------------------------------------------------------------------------------------------------ allocating ---- */
 
+/* What is short of memory is helped, and errno set, by the call for one. */
 static size_t alloc_each(size_t size, size_t count, void **out)
 {
     size_t obtained = 0;
@@ -21,13 +20,14 @@ static size_t alloc_each(size_t size, size_t count, void **out)
 }
 
 /* Reports come after each slow call, when the heap is at rest: a handler may use it. */
-static size_t alloc_from(struct hak_heap *heap, unsigned class_index, size_t count, void **out)
+static size_t alloc_from(struct hak_heap *heap, unsigned class_index, size_t size, size_t count, void **out)
 {
     size_t obtained = 0;
     for (;;) {
         obtained += hak_i_heap_pop_many(heap, class_index, out + obtained, count - obtained);
         if (obtained == count)
             return obtained;
+        hak_i_front_note_request(heap, class_index, size);
         size_t came = hak_i_heap_alloc_many(heap, class_index, out + obtained, count - obtained);
         hak_i_front_report_findings(heap, "hak_alloc");
         if (came == 0)
@@ -36,24 +36,26 @@ static size_t alloc_from(struct hak_heap *heap, unsigned class_index, size_t cou
     }
 }
 
-static size_t alloc_of_class(unsigned class_index, size_t count, void **out)
+static size_t alloc_of_class(size_t size, size_t count, void **out)
 {
     struct hak_heap *heap = hak_i_front_borrow();
     size_t obtained = 0;
     if (HAK_LIKELY(heap != NULL)) {
-        obtained = alloc_from(heap, class_index, count, out);
+        obtained = alloc_from(heap, hak_i_front_class(size), size, count, out);
         hak_i_front_return(heap);
     }
-    if (HAK_UNLIKELY(obtained != count))
-        errno = ENOMEM;
+    hak_i_front_tend_budget();
     return obtained;
 }
 
 size_t hak_alloc_batch(size_t size, size_t count, void **out)
 {
-    if (HAK_UNLIKELY(count == 0 || size > HAK_POOL_BYTES_MAX))
-        return alloc_each(size, count, out);
-    return alloc_of_class(hak_i_front_class(size), count, out);
+    size_t obtained = 0;
+    if (HAK_LIKELY(count != 0 && size <= HAK_POOL_BYTES_MAX))
+        obtained = alloc_of_class(size, count, out);
+    if (HAK_UNLIKELY(obtained != count))
+        obtained += alloc_each(size, count - obtained, out + obtained);
+    return obtained;
 }
 
 /* --------------------------------------------------------------------------------------------------- freeing ---- */

@@ -129,6 +129,9 @@ void hak_i_front_empty_heaps(const char *function);
 
 /* ------------------------------------------------------------------------------------- fast and slow halves ---- */
 
+/* Takes a request that found no block on its stack into the sample that round_up_bytes is estimated from. */
+void hak_i_front_note_request(struct hak_heap *heap, unsigned class_index, size_t size);
+
 /* hak_alloc() and hak_free() of this library, whichever library of the process the public names belong to. */
 void *hak_i_front_alloc(size_t size);
 void hak_i_front_free(void *block);

@@ -34,7 +34,7 @@ static bool is_class_size(size_t size)
 #define REQUESTS_REMEMBERED 128
 #define LARGE_BYTES_REMEMBERED (64 * HAK_MIB)
 
-static void note_request(struct hak_heap *heap, unsigned class_index, size_t size)
+void hak_i_front_note_request(struct hak_heap *heap, unsigned class_index, size_t size)
 {
     struct hak_heap_sample *sample = &heap->samples[class_index];
     uint64_t block_bytes = hak_i_slab_classes[class_index].block_bytes;
@@ -82,7 +82,7 @@ static void *take_from_heap(unsigned class_index, size_t size, const char *funct
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
         return NULL;
-    note_request(heap, class_index, size);
+    hak_i_front_note_request(heap, class_index, size);
     void *block = hak_i_heap_pop(&heap->hot.bins[class_index]);
     if (block == NULL)
         block = hak_i_heap_alloc(heap, class_index);
@@ -119,7 +119,7 @@ static void *alloc_clean(unsigned class_index, size_t size)
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap == NULL)
         return NULL;
-    note_request(heap, class_index, size);
+    hak_i_front_note_request(heap, class_index, size);
     void *block = hak_i_heap_alloc_clean(heap, class_index);
     hak_i_front_return(heap);
     hak_i_front_tend_budget();

@@ -15,7 +15,7 @@ TEST(FrontExhaustion, ABatchGivesWhatThereWasAndSaysSo)
     hak_free(hak_alloc(1)); // the process has started
     for (size_t size : {size_t{64}, size_t{1000}, 20 * KiB, 200 * KiB, 1 * MiB}) {
         SCOPED_TRACE(size);
-        std::vector<void *> blocks(64 * MiB / size);
+        std::vector<void *> blocks(120 * MiB / size);
         uint64_t live = statistics().live_blocks;
         errno = 0;
         fake_os::fail_from(3);
