@@ -374,7 +374,7 @@ static void *resize_large(void *block, struct hak_large *large, size_t size)
 static void *realloc_large(void *block, const struct hak_look *look, size_t size)
 {
     if (size < ROOMY_BYTES_MIN)
-        return move_block(block, size, hak_i_front_alloc(size));
+        return move_block(block, smaller(size, look->block_bytes), hak_i_front_alloc(size));
     void *to;
     unsigned tries = 0;
     do

@@ -36,3 +36,25 @@ TEST(FrontExhaustion, ABatchGivesWhatThereWasAndSaysSo)
         hak_free_batch(blocks.data(), 100 * KiB / size + 1);
     }
 }
+
+// Where a whole growth step is refused, what lies behind a block is not usable.
+TEST(FrontExhaustion, ReallocReadsNoMoreThanTheBlock)
+{
+    hak_free(hak_alloc(1)); // the process has started
+    std::vector<void *> blocks;
+    for (size_t n = 1; n <= 8; n++) {
+        fake_os::fail_once(n, HAK_OS_COMMIT);
+        void *block = hak_aligned_alloc(4 * MiB, 100);
+        fake_os::fail_never();
+        if (block == nullptr) {
+            continue;
+        }
+        memset(block, 7, 100);
+        block = hak_realloc(block, 50000);
+        ASSERT_NE(block, nullptr) << n;
+        EXPECT_EQ(static_cast<char *>(block)[99], 7);
+        blocks.push_back(block);
+    }
+    EXPECT_GT(blocks.size(), 4u);
+    hak_free_batch(blocks.data(), blocks.size());
+}
