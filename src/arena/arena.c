@@ -84,7 +84,6 @@ bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units
         hak_i_runs_remove(&arena->dirty, first, units);
     arena->free_units -= units;
     hak_store_relaxed(&arena->dirty_units, arena->dirty_units - dirty);
-    hak_i_arena_credit_locked(arena, first, units);
     return dirty == zeroed;
 }
 
@@ -102,6 +101,7 @@ static bool hand_out(struct hak_arena *arena, size_t first, size_t units)
 {
     arena->reused_units +=
         hak_i_runs_count(&arena->dirty, first, units) - hak_bitmap_count(arena->zeroed, first, units);
+    hak_i_arena_credit_locked(arena, first, units);
     return hak_i_arena_take_locked(arena, first, units);
 }
 
@@ -228,6 +228,7 @@ static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first,
     hak_i_runs_remove(&arena->reserve, first, units);
     hak_i_base_unlock(&arena->lock);
     enum hak_os_result result = commit(arena, first, units);
+    huge = huge && hak_i_arena_may_be_huge((struct hak_span){first, units});
     if (result == HAK_OS_DONE)
         hak_i_arena_advise_chunk(arena, (struct hak_span){first, units}, huge);
     hak_i_base_lock(&arena->lock);
@@ -328,7 +329,9 @@ void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, si
     units = hak_round_up(units, arena->grain_units);
     dirty_units = hak_round_up(dirty_units, arena->grain_units);
     hak_i_base_lock(&arena->lock);
-    hak_i_arena_put_locked(arena, first, units, dirty_units < units ? dirty_units : units);
+    dirty_units = dirty_units < units ? dirty_units : units;
+    hak_i_arena_put_locked(arena, first, units, dirty_units);
+    hak_i_arena_note_brought_locked(arena, (struct hak_span){first + dirty_units, units - dirty_units});
     bool over = hak_i_arena_over_bound_locked(arena);
     hak_i_base_unlock(&arena->lock);
     if (over)
@@ -417,10 +420,11 @@ static size_t acquire_with_room(struct hak_arena *arena, size_t *units, bool *cl
 size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *clean)
 {
     *units = hak_round_up(*units, arena->grain_units);
-    if (*units > arena->registry->units / ROOM_FACTOR)
+    if (*units > arena->registry->units)
         return HAK_NO_UNIT;
+    bool has_room = *units <= arena->registry->units / ROOM_FACTOR;
     size_t dirty_units = lock_to_take(arena);
-    size_t first = acquire_with_room(arena, units, clean);
+    size_t first = has_room ? acquire_with_room(arena, units, clean) : HAK_NO_UNIT;
     if (first == HAK_NO_UNIT)
         first = acquire_locked(arena, *units, arena->grain_units, clean);
     unlock_taken(arena, dirty_units);

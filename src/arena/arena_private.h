@@ -24,6 +24,12 @@ bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units);
 void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge);
 void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk);
 
+/* Huge pages are asked for up to where one ends, so that the next chunk does not make a whole one of two halves. */
+bool hak_i_arena_may_be_huge(struct hak_span chunk);
+
+/* These free units were never written; where a huge page brought them, they are there. */
+void hak_i_arena_note_brought_locked(struct hak_arena *arena, struct hak_span span);
+
 /* These free units are about to be taken. */
 void hak_i_arena_open_pages_locked(struct hak_arena *arena, struct hak_span span);
 
@@ -33,12 +39,17 @@ size_t hak_i_arena_opened_units_locked(const struct hak_arena *arena, struct hak
 /* Free written units that are whole huge pages, one run of `units` or hardly more; none: an empty span. */
 struct hak_span hak_i_arena_find_whole_pages_locked(const struct hak_arena *arena, size_t units);
 
-/*
- * The span is about to be given back. True: huge pages lie in part in it, and the kernel is to be told that they are
- * none any more.
- */
-bool hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span);
-void hak_i_arena_advise_split(const struct hak_arena *arena, struct hak_span span);
+/* The huge pages that lie in part in a span: none from now on. The kernel is then to be told, with no lock held. */
+struct hak_split {
+    size_t pages[2];
+    unsigned count;
+};
+
+struct hak_split hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span);
+void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_split *split);
+
+/* Pages were moved from one span to the other, and what the kernel was told of them with them. */
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to);
 
 /* Puts held units back; the first `dirty_units` were written. */
 void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);

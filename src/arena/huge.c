@@ -20,6 +20,12 @@ static bool range_is_huge(void)
     return hak_i_base_options.thp == HAK_THP_ALWAYS;
 }
 
+/* Where small pages are larger, huge ones are of 32 MiB and more: too much to bring for a slab. */
+static bool pages_are_of_2_mib(void)
+{
+    return hak_i_os_page_bytes() == 4 * HAK_KIB;
+}
+
 static void advise(const struct hak_registry *registry, struct hak_span span, bool huge)
 {
     void *address = (void *)hak_i_registry_address(registry, span.first);
@@ -37,7 +43,12 @@ void hak_i_arena_advise_range(const struct hak_arena *arena)
 bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units)
 {
     bool dense = units <= DENSE_UNITS_MAX && arena->committed_units >= HUGE_FROM_UNITS;
-    return range_is_huge() || (dense && hak_i_base_options.thp == HAK_THP_AUTO);
+    return range_is_huge() || (dense && hak_i_base_options.thp == HAK_THP_AUTO && pages_are_of_2_mib());
+}
+
+bool hak_i_arena_may_be_huge(struct hak_span chunk)
+{
+    return range_is_huge() || (chunk.first + chunk.units) % HAK_HUGE_UNITS == 0;
 }
 
 void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge)
@@ -123,6 +134,27 @@ size_t hak_i_arena_opened_units_locked(const struct hak_arena *arena, struct hak
     return opened;
 }
 
+static void note_part(struct hak_arena *arena, size_t page, struct hak_span span)
+{
+    size_t first = page * HAK_HUGE_UNITS, end = first + HAK_HUGE_UNITS;
+    size_t span_end = span.first + span.units;
+    first = span.first > first ? span.first : first;
+    end = span_end < end ? span_end : end;
+    if (end - first < HAK_HUGE_UNITS && is_huge(arena, page))
+        count_as_written(arena, first, end - first);
+}
+
+void hak_i_arena_note_brought_locked(struct hak_arena *arena, struct hak_span span)
+{
+    if (arena->huge_pages == 0 || span.units == 0)
+        return;
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
+    note_part(arena, first_page, span);
+    if (last_page != first_page)
+        note_part(arena, last_page, span);
+}
+
 /* --------------------------------------------------------------------------------------------- giving back ---- */
 
 static bool is_whole(const struct hak_arena *arena, size_t page)
@@ -143,20 +175,50 @@ struct hak_span hak_i_arena_find_whole_pages_locked(const struct hak_arena *aren
     return (struct hak_span){first * HAK_HUGE_UNITS, (end - first) * HAK_HUGE_UNITS};
 }
 
-/* Else the kernel would make a page that is given back in part whole again, and no one would count it. */
-bool hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span)
+static bool covers(struct hak_span span, size_t page)
 {
-    size_t first_page = span.first / HAK_HUGE_UNITS;
-    size_t end_page = hak_round_up(span.first + span.units, HAK_HUGE_UNITS) / HAK_HUGE_UNITS;
-    bool whole = span.first % HAK_HUGE_UNITS == 0 && span.units % HAK_HUGE_UNITS == 0;
-    size_t split = whole ? 0 : hak_bitmap_clear(arena->huge, first_page, end_page - first_page);
-    arena->huge_pages -= split;
-    return split != 0;
+    size_t first = page * HAK_HUGE_UNITS;
+    return span.first <= first && first + HAK_HUGE_UNITS <= span.first + span.units;
 }
 
-void hak_i_arena_advise_split(const struct hak_arena *arena, struct hak_span span)
+static void split_page(struct hak_arena *arena, struct hak_split *split, struct hak_span span, size_t page)
 {
-    size_t first = hak_round_down(span.first, HAK_HUGE_UNITS);
-    size_t end = hak_round_up(span.first + span.units, HAK_HUGE_UNITS);
-    advise(arena->registry, (struct hak_span){first, end - first}, false);
+    if (covers(span, page) || hak_bitmap_clear(arena->huge, page, 1) == 0)
+        return;
+    arena->huge_pages--;
+    split->pages[split->count++] = page;
+}
+
+/* Else the kernel would make a page that is given back in part whole again, and no one would count it. */
+struct hak_split hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span)
+{
+    struct hak_split split = {.count = 0};
+    split_page(arena, &split, span, span.first / HAK_HUGE_UNITS);
+    split_page(arena, &split, span, (span.first + span.units - 1) / HAK_HUGE_UNITS);
+    return split;
+}
+
+void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_split *split)
+{
+    for (unsigned i = 0; i < split->count; i++)
+        advise(arena->registry, (struct hak_span){split->pages[i] * HAK_HUGE_UNITS, HAK_HUGE_UNITS}, false);
+}
+
+static size_t count_pages(const struct hak_arena *arena, struct hak_span span)
+{
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
+    return hak_bitmap_count(arena->huge, first_page, last_page - first_page + 1);
+}
+
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to)
+{
+    hak_i_base_lock(&arena->lock);
+    bool was_huge = count_pages(arena, from) != 0;
+    bool is_meant = count_pages(arena, to) != 0;
+    struct hak_split split = hak_i_arena_split_pages_locked(arena, from);
+    hak_i_base_unlock(&arena->lock);
+    hak_i_arena_advise_split(arena, &split);
+    if (was_huge && !is_meant)
+        advise(arena->registry, to, false);
 }

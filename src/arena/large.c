@@ -47,6 +47,11 @@ static void *address_of(const struct hak_arena *arena, const struct hak_large *l
     return (void *)hak_i_registry_address(arena->registry, large->first_unit);
 }
 
+static size_t unit_of(const struct hak_arena *arena, const void *block)
+{
+    return hak_i_registry_unit(arena->registry, (uintptr_t)block);
+}
+
 static void set_asked(struct hak_large *large, size_t asked_units)
 {
     large->asked_units = asked_units;
@@ -136,11 +141,17 @@ struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit)
     return (struct hak_large *)hak_i_registry_record(arena->registry, unit);
 }
 
+/* The room behind a block was never charged to a budget, and a cached block is handed out whole. */
+static bool may_be_cached(const struct hak_arena *arena, const struct hak_large *large)
+{
+    return !hak_i_arena_has_budget(arena) || large->written_units >= large->units;
+}
+
 void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
 {
     hak_i_base_lock(&arena->lock);
     account_locked(arena, large, false);
-    bool cached = hak_i_big_cache_put(&arena->cache, large);
+    bool cached = may_be_cached(arena, large) && hak_i_big_cache_put(&arena->cache, large);
     if (!cached) {
         hak_i_arena_put_locked(arena, large->first_unit, large->units, hak_i_arena_large_written(arena, large));
         hak_i_arena_large_retire_locked(arena, large);
@@ -163,6 +174,18 @@ static void shrink(struct hak_arena *arena, struct hak_large *large, size_t unit
         hak_i_arena_release(arena, large->first_unit + kept, surplus, written > kept ? written - kept : 0);
 }
 
+/* A budget may forbid what would fit. */
+static bool may_use_room(struct hak_arena *arena, const struct hak_large *large, size_t units)
+{
+    size_t end = units < large->units ? units : large->units;
+    if (!hak_i_arena_has_budget(arena) || end <= large->written_units)
+        return true;
+    hak_i_base_lock(&arena->lock);
+    bool admitted = hak_i_arena_admits_locked(arena, HAK_NO_UNIT, end - large->written_units);
+    hak_i_base_unlock(&arena->lock);
+    return admitted;
+}
+
 /* Slack behind the block serves growth first; shrinking gives it up. */
 bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
@@ -170,6 +193,8 @@ bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, 
     if (units == large->asked_units)
         return true;
     size_t missing = units > large->units ? units - large->units : 0;
+    if (!may_use_room(arena, large, units))
+        return false;
     size_t added = missing == 0 ? 0 : hak_i_arena_extend(arena, large->first_unit + large->units, missing);
     if (added < missing)
         return false;
@@ -225,6 +250,9 @@ static void *move_block(struct hak_arena *arena, struct hak_large *large, size_t
     enum moved moved = move_content(from, to, used_units(arena, large) << HAK_UNIT_SHIFT);
     if (moved == TARGET_LOST)
         return NULL;
+    if (moved == PAGES_MOVED)
+        hak_i_arena_note_moved(arena, (struct hak_span){large->first_unit, used_units(arena, large)},
+                               (struct hak_span){unit_of(arena, to), used_units(arena, large)});
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
     if (old == NULL)
         return to;

@@ -16,7 +16,7 @@
 /* A span on its way back. */
 struct victim {
     struct hak_span span;
-    bool splits_pages;
+    struct hak_split split;
 };
 
 static size_t retained_units(const struct hak_arena *arena)
@@ -132,6 +132,7 @@ static struct hak_span take_written(struct hak_arena *arena, size_t excess)
     struct hak_span span = find_dirty(arena, longest, hak_round_up(excess, HAK_HUGE_UNITS));
     if (span.units != 0)
         hak_i_arena_take_locked(arena, span.first, span.units);
+    hak_bitmap_clear(arena->purged, span.first, span.units);
     return span;
 }
 
@@ -151,8 +152,7 @@ static size_t take_victims(struct hak_arena *arena, size_t target_units, struct 
 static bool purge_victim(const struct hak_arena *arena, const struct victim *victim)
 {
     void *address = (void *)hak_i_registry_address(arena->registry, victim->span.first);
-    if (victim->splits_pages)
-        hak_i_arena_advise_split(arena, victim->span);
+    hak_i_arena_advise_split(arena, &victim->split);
     return hak_i_os_purge(address, victim->span.units << HAK_UNIT_SHIFT);
 }
 

@@ -124,6 +124,7 @@ void hak_i_front_budget_after_fork(void)
     /* relaxed: the child has one thread */
     if (hak_load_relaxed(&caller) != (uintptr_t)pthread_self())
         hak_store_relaxed(&caller, 0);
+    hak_i_process.arena.budget.moving_units = 0; /* what other threads were moving stays where it was */
 }
 
 /* ---------------------------------------------------------------------------------- giving back, calling back ---- */

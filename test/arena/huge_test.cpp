@@ -195,3 +195,40 @@ TEST_F(ArenaHuge, APageThatGoesBackInPartIsNoneAnyMore)
     EXPECT_EQ(advice()[0].address, reinterpret_cast<uintptr_t>(space->at(hak_round_down(span.first, PAGE))));
     EXPECT_TRUE(space->reads_as_zero(span.first, SLAB));
 }
+
+TEST_F(ArenaHuge, WhatAPageBroughtStaysCountedWhenItComesBackUnwritten)
+{
+    fill_up_to(50);
+    Span span = first_of_a_page();
+    size_t dirty_units = space->arena.dirty_units;
+    space->release(span, 1);
+    EXPECT_EQ(space->arena.dirty_units, dirty_units + SLAB);
+    EXPECT_FALSE(space->acquire(SLAB, SLAB).clean) << "its first unit was written";
+}
+
+TEST_F(ArenaHuge, GivingBackEarnsNoCredit)
+{
+    hak_i_base_options.dirty_min = 4 * MiB;
+    hak_i_base_options.dirty_percent = 0;
+    fill_up_to(60);
+    for (const Span &span : slabs) {
+        space->release(span, SLAB);
+    }
+    size_t credit = space->arena.credit_units;
+    Span span = space->acquire(SLAB, SLAB);
+    while (span && !is_huge(span.first)) {
+        span = space->acquire(SLAB, SLAB);
+    }
+    hak_i_arena_purge(&space->arena);
+    EXPECT_EQ(space->arena.credit_units, 0u) << "was " << credit;
+}
+
+TEST_F(ArenaHuge, ABlockThatGoesBackSplitsThePagesAtItsEndsAlone)
+{
+    begin(HAK_THP_ALWAYS);
+    space->release(space->acquire(mib(16)), 0);
+    size_t huge_pages = space->arena.huge_pages;
+    ASSERT_TRUE(space->free_large(space->large(9 * MiB + 512 * KiB)));
+    hak_i_arena_purge(&space->arena);
+    EXPECT_EQ(space->arena.huge_pages, huge_pages - 1);
+}
