@@ -228,7 +228,9 @@ TEST_F(ArenaHuge, ABlockThatGoesBackSplitsThePagesAtItsEndsAlone)
     begin(HAK_THP_ALWAYS);
     space->release(space->acquire(mib(16)), 0);
     size_t huge_pages = space->arena.huge_pages;
-    ASSERT_TRUE(space->free_large(space->large(9 * MiB + 512 * KiB)));
+    void *block = space->large(9 * MiB + 512 * KiB);
+    ASSERT_TRUE(space->acquire(1));
+    ASSERT_TRUE(space->free_large(block));
     hak_i_arena_purge(&space->arena);
     EXPECT_EQ(space->arena.huge_pages, huge_pages - 1);
 }
