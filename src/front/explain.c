@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/atomic.h"
 #include "base/option.h"
 #include "front/account.h"
 #include "front/page.h"
@@ -155,6 +156,8 @@ static void gather(void *arg, const char *text, size_t length)
 void hak_i_front_explain_at_exit(void)
 {
     if (hak_load_relaxed(&hak_i_base_options.explain) != HAK_EXPLAIN_EXIT)
+        return;
+    if (hak_i_base_lock_is_mine(&hak_i_process.arena.lock)) /* a signal's handler ends the process in our midst */
         return;
     struct gathered_text gathered;
     gathered.length = 0;

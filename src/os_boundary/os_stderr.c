@@ -3,7 +3,9 @@
 // number; and what a number stands for may have changed, so nothing is written to any file but the one from the start.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os_boundary/os_boundary.h"
@@ -34,11 +36,9 @@ void hak_i_os_keep_stderr(void)
     errno = saved_errno;
 }
 
-void hak_i_os_write_stderr(const char *text, size_t length)
+static void write_all(int number, const char *text, size_t length)
 {
-    int saved_errno = errno;
-    int number = is_stderr(kept) ? kept : STDERR_FILENO;
-    bool writable = !remembered || is_stderr(number);
+    bool writable = true;
     while (writable && length != 0) {
         ssize_t written = write(number, text, length);
         writable = written >= 0 || errno == EINTR;
@@ -47,5 +47,28 @@ void hak_i_os_write_stderr(const char *text, size_t length)
             length -= (size_t)written;
         }
     }
+}
+
+/* Nobody may read it any more, and the process has its own output to write yet: SIGPIPE is not for this thread now. */
+static void write_without_signal(int number, const char *text, size_t length)
+{
+    sigset_t broken_pipe, before, pending;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    write_all(number, text, length);
+    const struct timespec at_once = {0};
+    if (!sigismember(&pending, SIGPIPE))
+        (void)sigtimedwait(&broken_pipe, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void hak_i_os_write_stderr(const char *text, size_t length)
+{
+    int saved_errno = errno;
+    int number = is_stderr(kept) ? kept : STDERR_FILENO;
+    if (!remembered || is_stderr(number))
+        write_without_signal(number, text, length);
     errno = saved_errno;
 }

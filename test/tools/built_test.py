@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """hakmem-run as it was built, with the library that was built beside it."""
+import os
 import re
 import subprocess
 import tempfile
@@ -32,6 +33,14 @@ class Built(support.Case):
         self.assertEqual(result.returncode, 3)
         names = re.findall(r"^hakmem in process \d+ \((\w+)\): ", result.stderr, re.MULTILINE)
         self.assertEqual([name for name in names if name != "sh"], ["cat", "tac"])
+
+    def test_a_page_that_nobody_reads_costs_the_program_nothing(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with open(writer, "w") as nobody:
+            result = subprocess.run([self.hakmem_run, "--explain", "awk", 'BEGIN { print "done" }'],
+                                    stdout=subprocess.PIPE, stderr=nobody, text=True, timeout=60)
+        self.assertEqual((result.returncode, result.stdout), (0, "done\n"))
 
     def test_writes_no_page_into_a_file_that_took_the_number_of_standard_error(self):
         with tempfile.NamedTemporaryFile() as file:
