@@ -46,7 +46,7 @@ static void say_row(const struct hak_account *account, struct hak_page *page, un
     const struct hak_class *of = &hak_i_slab_classes[class_index];
     uint64_t live_bytes = bytes_of(class_index, count->live_blocks);
     hak_i_page_say(page, "  %10u %9u %13u %5u %% %12b %12b %12b", (uint64_t)of->block_bytes, count->slabs,
-                   hak_i_census_at_least_0(count->live_blocks), live_bytes * 100 / (count->slabs * of->slab_bytes),
+                   count->live_blocks, live_bytes * 100 / (count->slabs * of->slab_bytes),
                    bytes_of(class_index, count->free_blocks), bytes_of(class_index, count->stack_blocks),
                    bytes_of(class_index, count->unused_blocks));
     if (account->pages.known)

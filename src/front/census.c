@@ -121,6 +121,8 @@ void hak_i_front_census(struct hak_census *census, const struct hak_process *pro
         add_stacks(census, heap);
         add_combined(census, heap);
     }
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        census->classes[i].live_blocks = hak_i_census_at_least_0(census->classes[i].live_blocks);
 }
 
 uint64_t hak_i_front_round_up_bytes(const struct hak_heap_sample *sample, uint64_t live_bytes)

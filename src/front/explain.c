@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
-#include "base/atomic.h"
 #include "base/option.h"
 #include "front/account.h"
 #include "front/page.h"

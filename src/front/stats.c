@@ -28,8 +28,6 @@ static void add_classes(struct hak_stats *stats, const struct hak_census *census
         stats->round_up_bytes += hak_i_front_round_up_bytes(&count->sample, count->live_blocks * of->block_bytes);
     }
     stats->partial_bytes += census->empty_slab_bytes;
-    stats->live_blocks = hak_i_census_at_least_0(stats->live_blocks);
-    stats->live_bytes = hak_i_census_at_least_0(stats->live_bytes);
 }
 
 static void add_counts(struct hak_stats *stats, const struct hak_heap_counts *counts)

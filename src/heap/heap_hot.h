@@ -62,7 +62,8 @@ HAK_INLINE bool hak_i_heap_push(struct hak_heap_hot *heap, void *block, size_t s
 
 /* What tells the blocks of one class of a heap from all others. */
 struct hak_series {
-    ptrdiff_t to_offset; /* from an address to its distance from the range's start, a multiple of HAK_RANGE_ALIGNMENT */
+    uintptr_t
+        to_offset; /* added to an address: its distance from the range's start, a multiple of HAK_RANGE_ALIGNMENT */
     size_t units;
     const uint32_t *ids;
     uint32_t id;
@@ -73,7 +74,7 @@ struct hak_series {
 /* As hak_i_heap_push(), where there is room; `top` is not moved. */
 HAK_INLINE bool hak_i_heap_push_one(const struct hak_series *series, void **top, void *block)
 {
-    uintptr_t offset = (uintptr_t)((char *)block + series->to_offset);
+    uintptr_t offset = (uintptr_t)block + series->to_offset;
     size_t unit = offset >> HAK_UNIT_SHIFT;
     if (HAK_UNLIKELY(unit >= series->units) || HAK_UNLIKELY(hak_load_relaxed(&series->ids[unit]) != series->id) ||
         HAK_UNLIKELY((offset & series->start_mask) * series->inverse >= series->inverse) ||
@@ -91,8 +92,8 @@ HAK_INLINE size_t hak_i_heap_push_many(struct hak_heap_hot *heap, size_t scaled_
                                        size_t count)
 {
     struct hak_bin *bin = hak_i_heap_bin(heap, scaled_class);
-    const struct hak_series series = {-(ptrdiff_t)heap->base, heap->units, heap->ids, heap->id | (uint32_t)scaled_class,
-                                      bin->start_mask,        bin->inverse};
+    const struct hak_series series = {0 - heap->base,  heap->units, heap->ids, heap->id | (uint32_t)scaled_class,
+                                      bin->start_mask, bin->inverse};
     void **top = hak_load_relaxed(&bin->top);
     size_t room = (size_t)(bin->full - top);
     size_t left = room < count ? room : count;
