@@ -84,6 +84,12 @@ HAK_INLINE bool hak_i_heap_push_one(const struct hak_series *series, void **top,
     return true;
 }
 
+HAK_INLINE bool hak_i_heap_push_four(const struct hak_series *series, void **top, void *const *blocks)
+{
+    return hak_i_heap_push_one(series, top, blocks[0]) && hak_i_heap_push_one(series, top + 1, blocks[1]) &&
+           hak_i_heap_push_one(series, top + 2, blocks[2]) && hak_i_heap_push_one(series, top + 3, blocks[3]);
+}
+
 /*
  * Pushes blocks up to the first that is not of the class of this heap, or that hak_i_heap_push() would refuse; how
  * many. All are on the stack at once in the end: nothing here calls, and other threads only count what is there.
@@ -98,10 +104,11 @@ HAK_INLINE size_t hak_i_heap_push_many(struct hak_heap_hot *heap, size_t scaled_
     size_t room = (size_t)(bin->full - top);
     size_t left = room < count ? room : count;
     void *const *next = blocks;
-    for (; left >= 4; left -= 4, top += 4, next += 4)
-        if (!hak_i_heap_push_one(&series, top, next[0]) || !hak_i_heap_push_one(&series, top + 1, next[1]) ||
-            !hak_i_heap_push_one(&series, top + 2, next[2]) || !hak_i_heap_push_one(&series, top + 3, next[3]))
+    for (; left >= 8; left -= 8, top += 8, next += 8)
+        if (!hak_i_heap_push_four(&series, top, next) || !hak_i_heap_push_four(&series, top + 4, next + 4))
             break;
+    for (; left >= 4 && hak_i_heap_push_four(&series, top, next); left -= 4, top += 4)
+        next += 4;
     for (; left != 0 && hak_i_heap_push_one(&series, top, *next); left--, top++)
         next++;
     hak_store_relaxed(&bin->top, top);

@@ -19,8 +19,9 @@ def main(valgrind, batch):
             one, half, whole = (executed_each(valgrind, [function], [batch, str(size), str(n)]) for n in counts)
             instructions = (whole - half) / (counts[2] - counts[1])
             print(f"{function}, {size} bytes: {one:g} for one, {whole:g} for {counts[2]}, {instructions:g} for each more")
-            if not 2 <= instructions <= limit:
-                faults.append(f"{function}, {size} bytes: {instructions:g} instructions a block, at most {limit} are allowed")
+            limit_here = limit if size <= 1024 else limit + 1  # 16 blocks are too few for its longest loop
+            if not 2 <= instructions <= limit_here:
+                faults.append(f"{function}, {size} bytes: {instructions:g} instructions a block, at most {limit_here} are allowed")
     print("\n".join(faults))
     return 1 if faults else 0
 
