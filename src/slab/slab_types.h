@@ -53,8 +53,9 @@ enum hak_slab_state {
 };
 
 /*
- * The record of a slab: type-stable, never unmapped. Three parts that never share a cache line: what only the owner
- * touches, the bits that other threads set, and what they touch once a word of bits becomes non-zero.
+ * The record of a slab: type-stable, never unmapped. What other threads read lies in a line that is seldom written; the
+ * owner's bits and the bits that other threads set have lines of their own. The last line is touched by other threads
+ * once a word of bits becomes non-zero, and by the owner, which has to fetch it then, when it collects and lists.
  *
  *   S1  a bound slab's block i is free here (bit i of local), collectable (bit i of remote), not carved (i >= carved),
  *       or elsewhere: with the user, on a stack, or in a combining buffer; never two of these
@@ -65,22 +66,22 @@ enum hak_slab_state {
  *   S5  listed  <=>  the slab is on its heap's list of slabs with room, which is so  <=>  it has room
  */
 struct hak_slab {
-    uintptr_t start;       /* atomic where other threads look: statistics */
-    struct hak_slab *next; /* on the owner's list, or among unused records */
-    struct hak_slab *previous;
+    uintptr_t start;     /* atomic where other threads look: statistics */
     size_t span_bytes;   /* atomic for statistics */
     uint16_t carved;     /* blocks below were handed out at least once; atomic for statistics */
-    uint16_t free_count; /* atomic for statistics */
     uint8_t class_index; /* atomic for statistics */
     uint8_t state;       /* enum hak_slab_state; atomic for statistics */
     bool clean;          /* what is not carved reads as 0 */
-    bool listed;
-    bool retained; /* empty, and counted by hak_i_arena_retain() */
+    bool retained;       /* empty, and counted by hak_i_arena_retain() */
     uint64_t local[HAK_SLAB_WORDS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
     uint64_t remote[HAK_SLAB_WORDS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES); /* atomic */
     uint64_t summary HAK_ALIGNED(HAK_CACHE_LINE_BYTES);                /* atomic */
     struct hak_inbox *owner;                                           /* atomic */
     struct hak_slab *next_pending; /* written by the pusher, read by who took the inbox */
+    struct hak_slab *next;         /* on the owner's list, or among unused records */
+    struct hak_slab *previous;
+    uint16_t free_count; /* atomic for statistics */
+    bool listed;
 };
 
 HAK_STATIC_ASSERT(sizeof(struct hak_slab) == 384, "six cache lines");
