@@ -102,15 +102,20 @@ static void add_stacks(struct hak_census *census, const struct hak_heap *heap)
     }
 }
 
+static void add_entry(struct hak_census *census, const struct hak_combine_entry *entry)
+{
+    uint64_t count = hak_bits_count(hak_load_relaxed(&entry->bits));
+    struct hak_class_count *class_count = &census->classes[hak_load_relaxed(&entry->class_index)];
+    class_count->pending_blocks += count;
+    class_count->live_blocks -= count;
+}
+
 static void add_combined(struct hak_census *census, const struct hak_heap *heap)
 {
-    for (unsigned i = 0; i < HAK_COMBINE_ENTRIES; i++) {
-        const struct hak_combine_entry *entry = &heap->combine.entries[i];
-        uint64_t count = hak_bits_count(hak_load_relaxed(&entry->bits));
-        struct hak_class_count *class_count = &census->classes[hak_load_relaxed(&entry->class_index)];
-        class_count->pending_blocks += count;
-        class_count->live_blocks -= count;
-    }
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        add_entry(census, &heap->combine.current[i]);
+    for (unsigned i = 0; i < HAK_COMBINE_WAITING; i++)
+        add_entry(census, &heap->combine.waiting[i]);
 }
 
 void hak_i_front_census(struct hak_census *census, const struct hak_process *process)

@@ -191,12 +191,12 @@ static bool is_mine(const struct hak_heap *heap, uint32_t id)
     return heap != NULL && heap->number == hak_i_heap_number_of_id(id);
 }
 
-/* Freed already, as far as its bits say, or the two newest entries of its owner's stack if that is the caller's. */
+/* Freed already, as far as its bits say, or the two newest entries of the caller's stack for its class. */
 static bool is_free_already(const struct hak_heap *heap, const struct hak_look *look, const void *block)
 {
     if (hak_i_process.check_full)
         return hak_i_heap_knows_free(&hak_i_process.heaps, block);
-    if (!is_mine(heap, look->id))
+    if (heap == NULL)
         return false;
     void **top = heap->hot.bins[hak_i_heap_class_of_id(look->id)].top;
     return top[-1] == block || top[-2] == block;
@@ -241,12 +241,33 @@ static void free_looked(void *block, const struct hak_look *look, const char *fu
         hak_i_front_misplaced(block, look, function);
 }
 
-void hak_i_front_free_slow(void *block)
+static HAK_NOINLINE void free_after_look(void *block, const char *function)
 {
     if (block == NULL)
         return;
     struct hak_look look = hak_i_front_look(block);
-    free_looked(block, &look, "hak_free");
+    free_looked(block, &look, function);
+}
+
+static bool keep(struct hak_heap_hot *heap, uint32_t id, void *block)
+{
+    size_t unit = hak_i_registry_unit(&hak_i_process.registry, (uintptr_t)block);
+    return hak_i_heap_keep(heap, id, (struct hak_slab *)hak_i_registry_record(&hak_i_process.registry, unit), block);
+}
+
+/* A block of another heap needs no look if it can be allocated here, or goes home with neighbours freed before. */
+HAK_INLINE bool free_foreign(struct hak_heap_hot *heap, uint32_t id, void *block)
+{
+    if (HAK_UNLIKELY(!hak_i_heap_is_foreign(heap, id)))
+        return false;
+    return (hak_i_heap_may_keep(id) && keep(heap, id, block)) || hak_i_heap_combine(heap, id, block);
+}
+
+void hak_i_front_free_slow(void *block)
+{
+    struct hak_heap_hot *heap = hak_i_self;
+    if (!free_foreign(heap, hak_i_heap_id_at(heap, block), block))
+        free_after_look(block, "hak_free");
 }
 
 static bool is_live(const struct hak_look *look)
@@ -254,12 +275,17 @@ static bool is_live(const struct hak_look *look)
     return look->place == HAK_PLACE_BLOCK || look->place == HAK_PLACE_LARGE;
 }
 
+static bool is_id_of(uint32_t id, size_t size)
+{
+    return is_class_size(size) && hak_i_front_class(size) == hak_i_heap_class_of_id(id);
+}
+
 /* Whether a block asked for with `size` bytes can be the one that was found. */
 static bool size_matches(const struct hak_look *look, size_t size)
 {
     if (look->place == HAK_PLACE_LARGE)
         return hak_i_arena_units(size) == look->large->asked_units;
-    return is_class_size(size) && hak_i_front_class(size) == hak_i_heap_class_of_id(look->id);
+    return is_id_of(look->id, size);
 }
 
 static void free_checked(void *block, size_t size, const char *function)
@@ -273,7 +299,9 @@ static void free_checked(void *block, size_t size, const char *function)
 
 void hak_i_front_free_sized_slow(void *block, size_t size)
 {
-    if (block != NULL)
+    struct hak_heap_hot *heap = hak_i_self;
+    uint32_t id = hak_i_heap_id_at(heap, block);
+    if (block != NULL && !(is_id_of(id, size) && free_foreign(heap, id, block)))
         free_checked(block, size, "hak_free_sized");
 }
 

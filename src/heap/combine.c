@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Frees of other heaps' blocks. They are gathered per word of a slab's bitmap, by arithmetic on the address alone, and
-// published when the entry is needed for another word, when it is worth it, or when the thread takes a slow path.
+// published when the word is full, when it is worth it, when its place is needed, or when the thread takes a slow path.
+#include "heap/heap_hot.h"
 #include "heap/heap_private.h"
 
 /* An entry is published when it holds so much. */
@@ -64,35 +65,74 @@ static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsign
     }
 }
 
-static void publish_entry(struct hak_heap *heap, unsigned index)
+static void publish_entry(struct hak_heap *heap, struct hak_combine_entry *entry)
 {
-    struct hak_combine_entry *entry = &heap->combine.entries[index];
     uintptr_t slab_start = hak_round_down(entry->key, HAK_UNIT_BYTES);
     unsigned word = (unsigned)(entry->key - slab_start);
+    unsigned class_index = entry->class_index;
     uint64_t bits = entry->bits;
-    heap->combine.filled &= ~((uint64_t)1 << index);
     entry->key = 0;
     hak_store_relaxed(&entry->bits, 0);
     hak_count(&heap->counts.publications, 1);
     hak_count(&heap->counts.remote_frees, hak_bits_count(bits));
-    uint64_t freed_twice = publish(heap->heaps, entry->class_index, slab_start, word, bits);
+    uint64_t freed_twice = publish(heap->heaps, class_index, slab_start, word, bits);
     if (HAK_UNLIKELY(freed_twice != 0))
-        note_freed_twice(heap, slab_start, word, entry->class_index, freed_twice);
+        note_freed_twice(heap, slab_start, word, class_index, freed_twice);
+}
+
+/* Those that `mask` names and that are in use. */
+static void publish_entries(struct hak_heap *heap, struct hak_combine_entry *entries, uint64_t *mask)
+{
+    for (; *mask != 0; *mask &= *mask - 1) {
+        struct hak_combine_entry *entry = &entries[hak_bits_lowest(*mask)];
+        if (entry->key != 0)
+            publish_entry(heap, entry);
+    }
 }
 
 void hak_i_combine_publish_all(struct hak_heap *heap)
 {
-    while (heap->combine.filled != 0)
-        publish_entry(heap, hak_bits_lowest(heap->combine.filled));
+    publish_entries(heap, heap->combine.current, &heap->combine.open);
+    publish_entries(heap, heap->combine.waiting, &heap->combine.waiting_mask);
 }
 
-/* Neighbouring words of neighbouring slabs fall on different entries. */
-static unsigned entry_of(uintptr_t key)
+/* ---------------------------------------------------------------------------------------- changing the word ---- */
+
+/* Neighbouring words of neighbouring slabs wait at different places. */
+static unsigned waiting_index(uintptr_t key)
 {
     return (unsigned)((key * 0x9E3779B97F4A7C15U) >> 58);
 }
 
-HAK_STATIC_ASSERT(HAK_COMBINE_ENTRIES == 64, "entry_of() takes six bits");
+HAK_STATIC_ASSERT(HAK_COMBINE_WAITING == 64, "waiting_index() takes six bits");
+
+static void move_entry(struct hak_combine_entry *to, struct hak_combine_entry *from)
+{
+    to->key = from->key;
+    to->left = from->left;
+    hak_store_relaxed(&to->class_index, from->class_index);
+    hak_store_relaxed(&to->bits, from->bits);
+    from->key = 0;
+    hak_store_relaxed(&from->bits, 0);
+}
+
+static void let_wait(struct hak_heap *heap, struct hak_combine_entry *entry)
+{
+    unsigned index = waiting_index(entry->key);
+    struct hak_combine_entry *waiting = &heap->combine.waiting[index];
+    if (waiting->key != 0)
+        publish_entry(heap, waiting);
+    move_entry(waiting, entry);
+    heap->combine.waiting_mask |= (uint64_t)1 << index;
+}
+
+static void leave_word(struct hak_heap *heap, struct hak_combine_entry *entry)
+{
+    if (entry->bits == UINT64_MAX)
+        publish_entry(heap, entry);
+    else if (entry->key != 0)
+        let_wait(heap, entry);
+}
 
 static uint32_t blocks_worth_publishing(const struct hak_class *of)
 {
@@ -100,27 +140,37 @@ static uint32_t blocks_worth_publishing(const struct hak_class *of)
     return blocks == 0 ? 1 : blocks;
 }
 
-void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block)
+/* The class's entry becomes that of the word: one that waits, or a new one. */
+static void turn_to_word(struct hak_heap *heap, unsigned class_index, uintptr_t key)
+{
+    struct hak_combine_entry *entry = &heap->combine.current[class_index];
+    struct hak_combine_entry *waiting = &heap->combine.waiting[waiting_index(key)];
+    struct hak_combine_entry next = {
+        .key = key, .left = blocks_worth_publishing(&hak_i_slab_classes[class_index]), .class_index = class_index};
+    if (waiting->key == key)
+        move_entry(&next, waiting);
+    leave_word(heap, entry);
+    move_entry(entry, &next);
+    heap->combine.open |= (uint64_t)1 << class_index;
+}
+
+void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block)
 {
     unsigned class_index = hak_i_heap_class_of_id(id);
-    const struct hak_class *of = &hak_i_slab_classes[class_index];
-    struct place place = place_of(heap->heaps, of, (uintptr_t)block);
-    uintptr_t key = place.slab_start + place.word;
-    unsigned index = entry_of(key);
-    struct hak_combine_entry *entry = &heap->combine.entries[index];
-    hak_i_heap_enter(heap);
-    if (entry->key != key) {
-        if (entry->key != 0)
-            publish_entry(heap, index);
-        entry->key = key;
-        entry->left = blocks_worth_publishing(of);
-        hak_store_relaxed(&entry->class_index, class_index);
-        heap->combine.filled |= (uint64_t)1 << index;
-    }
+    struct place place = place_of(heap->heaps, &hak_i_slab_classes[class_index], (uintptr_t)block);
+    struct hak_combine_entry *entry = &heap->combine.current[class_index];
+    if (entry->key != place.slab_start + place.word)
+        turn_to_word(heap, class_index, place.slab_start + place.word);
     if (HAK_UNLIKELY((entry->bits & place.bit) != 0))
         note_freed_twice(heap, place.slab_start, place.word, class_index, place.bit);
     hak_store_relaxed(&entry->bits, entry->bits | place.bit);
     if (--entry->left == 0)
-        publish_entry(heap, index);
+        publish_entry(heap, entry);
+}
+
+void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block)
+{
+    hak_i_heap_enter(heap);
+    hak_i_combine_add(heap, id, block);
     hak_i_heap_leave(heap);
 }

@@ -233,8 +233,7 @@ static bool bind_new(struct hak_heap *heap, unsigned class_index)
 /* Before there is no memory: what this heap keeps for itself may be in the way of a larger span. */
 static bool bind_after_giving_back(struct hak_heap *heap, unsigned class_index)
 {
-    hak_i_stacks_flush_all(heap);
-    hak_i_heap_drain_all(heap);
+    hak_i_heap_settle(heap);
     hak_i_heap_release_empties(heap);
     return heap->stacks[class_index].rooms != NULL || bind_new(heap, class_index);
 }
@@ -355,8 +354,8 @@ void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
 
 void hak_i_heap_settle(struct hak_heap *heap)
 {
-    hak_i_combine_publish_all(heap);
     hak_i_stacks_flush_all(heap);
+    hak_i_combine_publish_all(heap);
     hak_i_heap_drain_all(heap);
 }
 

@@ -35,7 +35,8 @@ static bool rooms_are_sound(const struct hak_heap *heap, unsigned class_index)
 
 static bool idle_is_sound(const struct hak_heap *heap)
 {
-    return heap->held || (heap->combine.filled == 0 && (hak_load_relaxed(&heap->inbox.head) & HAK_INBOX_IDLE) != 0);
+    bool gathered = heap->combine.open != 0 || heap->combine.waiting_mask != 0;
+    return heap->held || (!gathered && (hak_load_relaxed(&heap->inbox.head) & HAK_INBOX_IDLE) != 0);
 }
 
 int hak_i_heap_audit(const struct hak_heap *heap)

@@ -4,7 +4,7 @@
 #define HAK_HEAP_HOT_H
 
 #include "base/atomic.h"
-#include "heap/heap_types.h"
+#include "heap/heap.h"
 
 HAK_INLINE struct hak_bin *hak_i_heap_bin(struct hak_heap_hot *heap, size_t scaled_class)
 {
@@ -113,6 +113,70 @@ HAK_INLINE size_t hak_i_heap_push_many(struct hak_heap_hot *heap, size_t scaled_
         next++;
     hak_store_relaxed(&bin->top, top);
     return (size_t)(next - blocks);
+}
+
+/* What the registry says of the address's unit; 0 where that is nothing, and for a heap that holds nothing. */
+HAK_INLINE uint32_t hak_i_heap_id_at(const struct hak_heap_hot *heap, const void *address)
+{
+    size_t unit = ((uintptr_t)address - heap->base) >> HAK_UNIT_SHIFT;
+    return HAK_LIKELY(unit < heap->units) ? hak_load_relaxed(&heap->ids[unit]) : 0;
+}
+
+/* Whether the registry's ID is that of a class of another heap, and this one holds something. */
+HAK_INLINE bool hak_i_heap_is_foreign(const struct hak_heap_hot *heap, uint32_t id)
+{
+    return hak_i_heap_number_of_id(id) != 0 && hak_i_heap_number_of_id(id ^ heap->id) != 0;
+}
+
+/*
+ * Whether a heap that allocates from the class of another heap's block may keep it. One of pool's alone: it would go
+ * home with an atomic operation of its own, and it shares no cache line with blocks that its owner hands out.
+ */
+HAK_INLINE bool hak_i_heap_may_keep(uint32_t id)
+{
+    return hak_i_heap_class_of_id(id) >= HAK_TINY_CLASS_COUNT;
+}
+
+/*
+ * Puts such a block on this heap's stack for its class, to be allocated here; a heap that does not allocate from one of
+ * pool's classes has none. False, with nothing changed, where hak_i_heap_push() would refuse. `id` and `slab` are what
+ * the registry says of its unit.
+ */
+HAK_INLINE bool hak_i_heap_keep(struct hak_heap_hot *heap, uint32_t id, const struct hak_slab *slab, void *block)
+{
+    unsigned class_index = hak_i_heap_class_of_id(id);
+    struct hak_bin *bin = &heap->bins[class_index];
+    void **top = hak_load_relaxed(&bin->top);
+    if (HAK_UNLIKELY(((uintptr_t)block & bin->start_mask) * bin->inverse >= bin->inverse) ||
+        HAK_UNLIKELY(hak_i_slab_index(slab, (uintptr_t)block) >= hak_load_relaxed(&slab->carved)) ||
+        HAK_UNLIKELY(top[-1] == block || top[-2] == block || top == bin->full))
+        return false;
+    *top = block;
+    hak_store_relaxed(&bin->top, top + 1);
+    return true;
+}
+
+/*
+ * Adds a foreign block to its class's entry in the combining buffer, by arithmetic on the address alone: what
+ * other threads write is not looked at. False, with nothing changed, where there is more to do: the entry is for
+ * another word of a bitmap, or full with this block, or holds it already, or the address is not the start of a block.
+ * `id` is what the registry says of its unit.
+ */
+HAK_INLINE bool hak_i_heap_combine(struct hak_heap_hot *hot, uint32_t id, void *block)
+{
+    unsigned class_index = hak_i_heap_class_of_id(id);
+    struct hak_combine_entry *entry = &((struct hak_heap *)(void *)hot)->combine.current[class_index];
+    const struct hak_class *of = &hak_i_slab_classes[class_index];
+    uintptr_t offset = (uintptr_t)block & of->start_mask;
+    unsigned index = hak_i_slab_quotient(of, offset);
+    uintptr_t key = ((uintptr_t)block - offset) + index / 64;
+    uint64_t bits = hak_load_relaxed(&entry->bits), bit = (uint64_t)1 << index % 64;
+    if (HAK_UNLIKELY(entry->key != key) || HAK_UNLIKELY(entry->left == 1) || HAK_UNLIKELY((bits & bit) != 0) ||
+        HAK_UNLIKELY(offset * of->inverse >= of->inverse))
+        return false;
+    hak_store_relaxed(&entry->bits, bits | bit);
+    entry->left--;
+    return true;
 }
 
 /* The scaled class of a block of this heap; HAK_CLASSES_SCALED or more for every other address. */

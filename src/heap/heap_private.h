@@ -100,6 +100,9 @@ void hak_i_stacks_tick(struct hak_heap *heap);
 
 void hak_i_combine_publish_all(struct hak_heap *heap);
 
+/* Adds a block of another heap; what is in its way is published. */
+void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block);
+
 /* ------------------------------------------------------------------------- claim.c: the idle list, hand-over ---- */
 
 /* List lock held. */

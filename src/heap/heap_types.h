@@ -62,8 +62,12 @@ struct hak_stack {
     bool used;              /* since the class was last looked at */
 };
 
-/* Blocks of other heaps' slabs, gathered so that neighbours cost one atomic operation. Direct-mapped. */
-#define HAK_COMBINE_ENTRIES 64
+/*
+ * Blocks of other heaps' slabs, gathered so that neighbours cost one atomic operation. Each class has an entry of its
+ * own, for blocks of one class mostly come back in the order in which they were handed out, word after word, whatever
+ * other classes do between. What it held before waits, direct-mapped, for more.
+ */
+#define HAK_COMBINE_WAITING 64
 
 struct hak_combine_entry {
     uintptr_t key;        /* address of the slab plus number of the word; 0 when unused */
@@ -73,9 +77,13 @@ struct hak_combine_entry {
 };
 
 struct hak_combine {
-    uint64_t filled; /* a bit per entry in use */
-    struct hak_combine_entry entries[HAK_COMBINE_ENTRIES];
+    uint64_t open;         /* a bit per class whose entry is in use */
+    uint64_t waiting_mask; /* a bit per waiting entry in use */
+    struct hak_combine_entry current[HAK_CLASS_COUNT];
+    struct hak_combine_entry waiting[HAK_COMBINE_WAITING];
 };
+
+HAK_STATIC_ASSERT(HAK_CLASS_COUNT <= 64, "a bit per class");
 
 #define HAK_HEAP_EMPTIES 8
 #define HAK_EMPTY_BYTES (64 * HAK_KIB)

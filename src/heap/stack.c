@@ -115,6 +115,15 @@ static unsigned index_of(const struct gathered *gathered, const struct hak_slab 
     return hak_i_slab_quotient(gathered->of, by_arithmetic ? block & gathered->of->start_mask : block - slab->start);
 }
 
+/* A block of another heap; or one whose slab is gone: it was freed twice. */
+static void send_home(struct hak_heap *heap, uint32_t id, unsigned class_index, void *block)
+{
+    if (hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == class_index)
+        hak_i_combine_add(heap, id, block);
+    else
+        hak_i_heap_note(heap, block, class_index, false);
+}
+
 /* Adds the block; what was gathered for another word is given back first, and may take the block's slab with it. */
 static void gather_block(struct gathered *gathered, unsigned class_index, void *block)
 {
@@ -124,8 +133,9 @@ static void gather_block(struct gathered *gathered, unsigned class_index, void *
     uint64_t bit = (uint64_t)1 << index % 64;
     if (slab != gathered->slab || index / 64 != gathered->word)
         give_gathered(gathered);
-    if (HAK_UNLIKELY(hak_i_registry_id(gathered->registry, unit) != gathered->id)) {
-        hak_i_heap_note(gathered->heap, block, class_index, false); /* its slab is gone */
+    uint32_t id = hak_i_registry_id(gathered->registry, unit);
+    if (HAK_UNLIKELY(id != gathered->id)) {
+        send_home(gathered->heap, id, class_index, block);
         return;
     }
     if (HAK_UNLIKELY((gathered->bits & bit) != 0))

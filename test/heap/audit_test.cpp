@@ -68,7 +68,10 @@ TEST_F(HeapAudit, H3NamesAnIdleHeapWithoutTheMark)
 TEST_F(HeapAudit, H3NamesAnIdleHeapWithACombiningBuffer)
 {
     hak_i_heap_release(heap_);
-    heap_->combine.filled = 1;
+    heap_->combine.open = 1;
+    EXPECT_EQ(audit(), 3);
+    heap_->combine.open = 0;
+    heap_->combine.waiting_mask = 1;
     EXPECT_EQ(audit(), 3);
 }
 

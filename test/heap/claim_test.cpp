@@ -73,7 +73,8 @@ TEST_F(HeapClaim, ReleaseKeepsNoBlocksAndOnlyEmptySlabsThatAreCounted)
     }
     hak_i_heap_release(heap);
     EXPECT_EQ(machine_.live_blocks(), live.size());
-    EXPECT_EQ(heap->combine.filled, 0u);
+    EXPECT_EQ(heap->combine.open, 0u);
+    EXPECT_EQ(heap->combine.waiting_mask, 0u);
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         EXPECT_EQ(stack_count(heap, i), 0u);
     }

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -51,7 +53,8 @@ public:
         uint32_t id = id_at(address_of(block));
         if (hak_i_heap_number_of_id(id) == heap->number) {
             hak_i_heap_free(heap, hak_i_heap_class_of_id(id), block);
-        } else {
+        } else if (!(hak_i_heap_may_keep(id) && hak_i_heap_keep(&heap->hot, id, slab_of(block), block)) &&
+                   !hak_i_heap_combine(&heap->hot, id, block)) {
             hak_i_heap_free_remote(heap, id, block);
         }
     }
@@ -96,6 +99,12 @@ public:
         }
     }
 
+    static void for_each_entry(const hak_heap *heap, const std::function<void(const hak_combine_entry &)> &body)
+    {
+        std::for_each(std::begin(heap->combine.current), std::end(heap->combine.current), body);
+        std::for_each(std::begin(heap->combine.waiting), std::end(heap->combine.waiting), body);
+    }
+
     /** Blocks in the program's hands, while every heap is at rest. */
     size_t live_blocks() const
     {
@@ -110,9 +119,7 @@ public:
             for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
                 live -= stack_count(heap, i);
             }
-            for (const hak_combine_entry &entry : heap->combine.entries) {
-                live -= hak_bits_count(entry.bits);
-            }
+            for_each_entry(heap, [&](const hak_combine_entry &entry) { live -= hak_bits_count(entry.bits); });
         });
         return live;
     }
@@ -158,15 +165,17 @@ private:
             for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
                 for (void **at = heap->stacks[i].first; at < heap->hot.bins[i].top; at++) {
                     check(slab_of(*at), hak_i_slab_index(slab_of(*at), address_of(*at)));
-                    sound = sound && id_at(address_of(*at)) == (heap->hot.id | i * HAK_BIN_BYTES);
+                    uint32_t id = id_at(address_of(*at));
+                    bool mine = hak_i_heap_number_of_id(id) == heap->number;
+                    sound = sound && hak_i_heap_class_of_id(id) == i && (mine || i >= HAK_TINY_CLASS_COUNT);
                 }
             }
-            for (const hak_combine_entry &entry : heap->combine.entries) {
+            for_each_entry(heap, [&](const hak_combine_entry &entry) {
                 auto *slab = entry.bits == 0 ? nullptr : static_cast<hak_slab *>(record_at(entry.key));
                 for (uint64_t bits = entry.bits; bits != 0; bits &= bits - 1) {
                     check(slab, static_cast<unsigned>(entry.key - slab->start) * 64 + hak_bits_lowest(bits));
                 }
-            }
+            });
         });
         return sound;
     }

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Allocates blocks of one size in the order of their addresses, and frees them in another thread; remote.py counts what
+// the frees execute.
+#include <hakmem/hakmem.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static void **blocks;
+static size_t count;
+
+static void *free_them(void *arg)
+{
+    for (size_t i = 0; i < count; i++)
+        hak_free(blocks[i]);
+    return arg;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 2;
+    size_t size = strtoul(argv[1], NULL, 10);
+    count = strtoul(argv[2], NULL, 10);
+    size_t freed = strtoul(argv[3], NULL, 10);
+    blocks = calloc(count, sizeof *blocks);
+    if (blocks == NULL || freed > count || hak_alloc_batch(size, count, blocks) != count)
+        return 1;
+    count = freed;
+    pthread_t thread;
+    return pthread_create(&thread, NULL, free_them, NULL) != 0 || pthread_join(thread, NULL) != 0;
+}
