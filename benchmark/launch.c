@@ -5,25 +5,34 @@
 // it. With several processors, the kernel may still keep all threads on one, so the threads that the main thread
 // creates are dealt out in turn. The rest inherit their place. To that end the main thread is traced: it stops at clone
 // alone, and a new thread is let go as soon as it has its place.
+//
+// With --memory it also samples the resident set of each process (resident.h). To that end the main thread of each is
+// traced from its start to its exit, where its memory is still there.
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "resident.h"
+
 static const char USAGE[] =
-    "usage: hakmem_benchmark_launch REPORT PROCESSORS LIBRARY PROGRAM [ARGUMENT]...\n"
-    "PROCESSORS: as in 0,1, or empty, then the program pins its threads itself; LIBRARY: what to preload, or empty\n";
+    "usage: hakmem_benchmark_launch [--memory] REPORT PROCESSORS LIBRARY PROGRAM [ARGUMENT]...\n"
+    "--memory: the report tells of the resident set over time, too; PROCESSORS: as in 0,1, or empty, then the program\n"
+    "pins its threads itself; LIBRARY: what to preload, or empty\n";
 
 enum {
     PROCESSORS_MAX = 64,
-    STATUS_OF_LAUNCH = 125
+    STATUS_OF_LAUNCH = 125,
+    SAMPLE_INTERVAL_US = 2000
 };
 
 struct processors {
@@ -92,12 +101,28 @@ static _Noreturn void become(char **program, const char *library, int gate)
     stop(program[0]);
 }
 
+static void trace(pid_t child, size_t processor_count, bool samples_memory)
+{
+    long options = PTRACE_O_EXITKILL;
+
+    if (processor_count > 1)
+        options |= PTRACE_O_TRACECLONE;
+    if (samples_memory)
+        options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
+    if (ptrace(PTRACE_SEIZE, child, NULL, (void *)options) != 0)
+        stop("cannot trace, so cannot pin threads or sample memory");
+}
+
+static bool is_thread_of(pid_t process, pid_t thread)
+{
+    return tgkill(process, thread, 0) == 0;
+}
+
 static void place(pid_t thread, const struct processors *processors)
 {
     static size_t placed; // the main thread has the first place
 
     pin(thread, processors->numbers[++placed % processors->count]);
-    ptrace(PTRACE_DETACH, thread, NULL, NULL);
 }
 
 static void go_on(pid_t main_thread, int status)
@@ -107,39 +132,96 @@ static void go_on(pid_t main_thread, int status)
     ptrace(PTRACE_CONT, main_thread, NULL, (void *)(long)signal);
 }
 
-static int wait_for_end(pid_t child, const struct processors *processors, struct rusage *usage)
+static void follow(pid_t process, int status)
+{
+    const int event = status >> 16;
+
+    if (event == PTRACE_EVENT_EXEC)
+        resident_begin(process);
+    else if (event == PTRACE_EVENT_EXIT)
+        resident_end(process);
+    go_on(process, status);
+}
+
+static volatile sig_atomic_t sample_is_due;
+
+static void on_tick(int signal)
+{
+    (void)signal;
+    sample_is_due = 1;
+}
+
+static void start_ticking(void)
+{
+    const struct timeval interval = {.tv_usec = SAMPLE_INTERVAL_US};
+    const struct sigaction action = {.sa_handler = on_tick}; // no SA_RESTART: it ends a wait
+
+    if (sigaction(SIGALRM, &action, NULL) != 0 ||
+        setitimer(ITIMER_REAL, &(struct itimerval){.it_interval = interval, .it_value = interval}, NULL) != 0)
+        stop("cannot sample memory");
+}
+
+static pid_t wait_for_change(int *status, struct rusage *usage)
+{
+    for (;;) {
+        const pid_t thread = wait4(-1, status, __WALL, usage);
+
+        if (thread < 0 && errno != EINTR)
+            stop("cannot wait");
+        if (sample_is_due) {
+            sample_is_due = 0;
+            resident_sample();
+        }
+        if (thread >= 0)
+            return thread;
+    }
+}
+
+static int wait_for_end(pid_t child, const struct processors *processors, bool samples_memory, struct rusage *usage)
 {
     for (;;) {
         int status;
-        pid_t thread = wait4(-1, &status, __WALL, usage);
+        const pid_t thread = wait_for_change(&status, usage);
 
-        if (thread < 0)
-            stop("cannot wait");
         if (!WIFSTOPPED(status)) {
+            resident_end(thread); // one that was killed may not have stopped at its exit
             if (thread == child)
                 return status;
+        } else if (samples_memory && is_thread_of(thread, thread)) {
+            follow(thread, status);
         } else if (thread == child) {
             go_on(child, status);
         } else {
-            place(thread, processors);
+            if (is_thread_of(child, thread))
+                place(thread, processors);
+            ptrace(PTRACE_DETACH, thread, NULL, NULL);
         }
     }
 }
 
-static void write_report(const char *path, double seconds, const struct rusage *usage)
+static void write_report(const char *path, double seconds, const struct rusage *usage, bool samples_memory)
 {
     FILE *file = fopen(path, "w");
 
     if (file == NULL)
         stop(path);
-    fprintf(file, "{\"seconds\": %.9f, \"peak_rss_bytes\": %ld, \"page_faults\": %ld}\n", seconds,
-            usage->ru_maxrss * 1024, usage->ru_minflt + usage->ru_majflt);
+    fprintf(file, "{\"seconds\": %.9f, \"peak_rss_bytes\": %ld, \"page_faults\": %ld", seconds, usage->ru_maxrss * 1024,
+            usage->ru_minflt + usage->ru_majflt);
+    if (samples_memory) {
+        fputs(", ", file);
+        resident_write(file);
+    }
+    fputs("}\n", file);
     if (fclose(file) != 0)
         stop(path);
 }
 
 int main(int argc, char **argv)
 {
+    const bool samples_memory = argc > 1 && strcmp(argv[1], "--memory") == 0;
+
+    argc -= samples_memory;
+    argv += samples_memory;
     if (argc < 5)
         stop_with_usage();
     const struct processors processors = read_processors(argv[2]);
@@ -157,12 +239,13 @@ int main(int argc, char **argv)
         close(gate[1]);
         become(argv + 4, argv[3], gate[0]);
     }
-    if (processors.count > 1 &&
-        ptrace(PTRACE_SEIZE, child, NULL, (void *)(PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL)) != 0)
-        stop("cannot trace, so cannot pin threads");
+    if (processors.count > 1 || samples_memory)
+        trace(child, processors.count, samples_memory);
+    if (samples_memory)
+        start_ticking();
     const double start = now();
     close(gate[1]);
-    const int status = wait_for_end(child, &processors, &usage);
-    write_report(argv[1], now() - start, &usage);
+    const int status = wait_for_end(child, &processors, samples_memory, &usage);
+    write_report(argv[1], now() - start, &usage, samples_memory);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
