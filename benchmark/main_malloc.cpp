@@ -15,7 +15,8 @@ namespace {
 
 constexpr char USAGE[] =
     "usage: hakmem_benchmark_malloc --list             print the names, <workload>/<threads>\n"
-    "       hakmem_benchmark_malloc --run=NAME         run one; print its wall time and the peak of the resident set\n"
+    "       hakmem_benchmark_malloc --run=NAME         run one; print its wall time, and the resident set: its peak\n"
+    "                                                  and what is left of it now that every block is freed\n"
     "       hakmem_benchmark_malloc --spin=PROCESSORS  print the seconds that a fixed loop takes on the slowest\n"
     "       hakmem_benchmark_malloc --facts            print the compiler and the file that malloc comes from\n";
 
@@ -60,7 +61,9 @@ int run(const Workload &workload, int threads)
     add_benchmark(workload)->Threads(threads)->Iterations(work / threads);
     Silence silence;
     benchmark::RunSpecifiedBenchmarks(&silence);
-    std::printf("{\"seconds\": %.9f, \"peak_rss_bytes\": %.0f}\n", seconds_in_loops(), peak_rss_bytes());
+    const double rss_after_free_bytes = rss_bytes();
+    std::printf("{\"seconds\": %.9f, \"peak_rss_bytes\": %.0f, \"rss_after_free_bytes\": %.0f}\n", seconds_in_loops(),
+                peak_rss_bytes(), rss_after_free_bytes);
     return EXIT_SUCCESS;
 }
 

@@ -45,6 +45,18 @@ double unit_interval(Random &random)
     return static_cast<double>(random.next() >> 11) * 0x1p-53;
 }
 
+/// 0 where the kernel says nothing of it.
+double bytes_in_status(const std::string &name)
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind(name, 0) == 0) {
+            return std::strtod(line.c_str() + name.size(), nullptr) * static_cast<double>(KiB);
+        }
+    }
+    return 0;
+}
+
 /// What all workers of a loop share: between its two barriers all of them are inside.
 class LoopClock {
 public:
@@ -84,13 +96,12 @@ std::size_t scaled(std::size_t full)
 
 double peak_rss_bytes()
 {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-        if (line.rfind("VmHWM:", 0) == 0) {
-            return std::strtod(line.c_str() + 6, nullptr) * static_cast<double>(KiB);
-        }
-    }
-    return 0;
+    return bytes_in_status("VmHWM:");
+}
+
+double rss_bytes()
+{
+    return bytes_in_status("VmRSS:");
 }
 
 const std::vector<int> &allowed_processors()

@@ -23,6 +23,9 @@ std::size_t scaled(std::size_t full);
 /// process that called exec.
 double peak_rss_bytes();
 
+/// The resident set now.
+double rss_bytes();
+
 /// The processors this process was started on; each main() calls it first, before any thread is pinned.
 const std::vector<int> &allowed_processors();
 

@@ -25,6 +25,7 @@ class Row:
     kind: str = KINDS[0]
     command: tuple = ()
     figure: str | None = None
+    after_free: str | None = None
     items: float | None = None
     needs: tuple = ()
     input: tuple = ()
@@ -49,6 +50,13 @@ class Row:
             return None
         return self.items / value if self.items else value
 
+    def bytes_after_free(self, output, exit_bytes):
+        """What `output` says of the resident set; None where it says nothing."""
+        if self.after_free is None:
+            return exit_bytes
+        found = re.search(self.after_free, output)
+        return int(found[1]) if found else None
+
 
 def made(suite, name, facts, places):
     """A row for each number of threads. `places`: what stands for the placeholders besides."""
@@ -57,8 +65,9 @@ def made(suite, name, facts, places):
     work = facts.pop("work", [None] * len(threads))
     if len(work) != len(threads):
         raise ValueError("there are not as many of work as of threads")
-    if "figure" in facts and re.compile(facts["figure"]).groups != 1:
-        raise ValueError("figure has not one group")
+    for key in ("figure", "after_free"):
+        if key in facts and re.compile(facts[key]).groups != 1:
+            raise ValueError(f"{key} has not one group")
     if facts.get("kind") not in KINDS:
         raise ValueError(f"kind is none of {' '.join(KINDS)}")
     for key in ("needs", "input"):

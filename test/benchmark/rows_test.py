@@ -51,7 +51,8 @@ class RowsFile(unittest.TestCase):
                              (row + "colour = 1", "s.rows.a: .*'colour'"),
                              (row + "work = [1, 2]", "s.rows.a: there are not as many of work"),
                              (row + "figure = '('", "s.rows.a: missing"),
-                             (row + "figure = 'a'", "s.rows.a: figure has not one group")):
+                             (row + "figure = 'a'", "s.rows.a: figure has not one group"),
+                             (row + "after_free = 'a'", "s.rows.a: after_free has not one group")):
             with self.assertRaisesRegex(Refusal, reason):
                 self.load(text)
 
@@ -74,6 +75,19 @@ class Figure(unittest.TestCase):
     def test_without_a_figure_there_is_no_time(self):
         for output in ("", "time 0.0"):
             self.assertIsNone(rows.Row("a", 1, figure="time ([0-9.]+)").seconds(output, 2.5))
+
+
+class AfterFree(unittest.TestCase):
+    def test_it_is_what_the_program_says_or_what_it_exits_with(self):
+        self.assertEqual(rows.Row("a", 1).bytes_after_free("left 3", 4096), 4096)
+        row = rows.Row("a", 1, after_free="left ([0-9]+)")
+        self.assertEqual(row.bytes_after_free("left 0", 4096), 0)
+        self.assertIsNone(row.bytes_after_free("", 4096))
+
+    def test_the_project_s_own_say_it(self):
+        output = execute([SETUP["program"], "--run=bulk/2"], environment(rows.SYSTEM_PATH))[0]
+        (row,) = rows.chosen(rows.load(Path(SETUP["rows"]), Path("/data")), "^bulk/2$")
+        self.assertGreater(row.bytes_after_free(output, None), 2**20)
 
 
 class Inputs(unittest.TestCase):
