@@ -14,10 +14,11 @@ import inputs
 import machine
 import rows
 from errors import Failure, Refusal
+from figures import allocators_of, best_seconds, figure_of, lines
+from page import markdown
 from program import Program
 from results import Results
 from runner import Runner, Tracer
-from table import markdown
 
 
 def parse_options(arguments):
@@ -26,13 +27,21 @@ def parse_options(arguments):
     parser.add_argument("setup", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=LIBRARY",
                         help="another allocator's library to preload; may be given several times")
+    parser.add_argument("--variant", action="append", default=[], metavar="OPTION=VALUE[,OPTION=VALUE]...",
+                        help="hakmem with options set (docs/options.md), like HAKMEM_DIRTY_MIN=0; several times, too")
     parser.add_argument("--programs", action="append", default=[], type=Path, metavar="DIR",
                         help="where programs of benchmark/rows are that Debian does not have; several times, too")
-    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="how often each benchmark runs (10)")
+    parser.add_argument("--memory", action="store_true",
+                        help="time nothing; sample the resident set over time and after all is freed")
+    parser.add_argument("--rounds", type=int, metavar="N",
+                        help="how often each benchmark runs (10; with --memory 1)")
     parser.add_argument("--filter", default="", metavar="RE", help="only rows with a match in benchmark/threads")
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="where the results are, or come; by default a directory for this build of hakmem")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.rounds is None:
+        options.rounds = 1 if options.memory else 10
+    return options
 
 
 def attempt(results, row, allocator, measure):
@@ -44,14 +53,14 @@ def attempt(results, row, allocator, measure):
         print(f"  {row.name} over {allocator.name} failed: {failure}", file=sys.stderr)
 
 
-def measure_round(results, runner, chosen, competitors, first):
+def measure_round(results, measure, add, chosen, competitors, first):
     """The allocators in turn for each row; `first` of them begins."""
     order = competitors[first:] + competitors[:first]
     for number, row in enumerate(chosen, 1):
         for allocator in order:
-            run = attempt(results, row, allocator, lambda: runner.run(row, allocator))
+            run = attempt(results, row, allocator, lambda: measure(row, allocator))
             if run:
-                results.add(row, allocator.name, run)
+                add(row, allocator.name, run)
         print(f"  {number}/{len(chosen)} {row.name}", file=sys.stderr)
 
 
@@ -66,11 +75,20 @@ def count_system_calls(results, runner, tracer, chosen, competitors):
 
 
 def write_all(results, directory, no_system_calls):
-    from picture import draw
+    """The names of the files."""
+    import curves
+    import picture
 
     results.save(directory / "results.json")
     (directory / "results.md").write_text(markdown(results, no_system_calls))
-    draw(results, directory / "results.svg")
+    written = ["results.md", "results.json"]
+    if len(allocators_of(results)) > 1 and lines(results, best_seconds):
+        picture.draw(results, directory / "results.svg")
+        written.append("results.svg")
+    if lines(results, figure_of("rss_over_time")):
+        curves.draw(results, directory / "memory.svg")
+        written.append("memory.svg")
+    return written
 
 
 def rows_to_run(path, data, finder, expression):
@@ -91,11 +109,11 @@ def prepare(options, data):
     program = Program(setup["program"])
     finder = rows.Finder([setup["program"].parent, *options.programs])
     chosen = rows_to_run(setup["rows"], data, finder, options.filter)
-    competitors = allocators.all_that_take_part(setup["hakmem"], options.peer, program)
+    competitors = allocators.all_that_take_part(setup["hakmem"], options.peer, options.variant, program)
     for allocator in competitors:
         allocators.check(allocator, program)
     if importlib.util.find_spec("matplotlib") is None:
-        raise Refusal("results.svg needs matplotlib for this Python (Debian: apt-get install python3-matplotlib)")
+        raise Refusal("the pictures need matplotlib for this Python (Debian: apt-get install python3-matplotlib)")
     return setup, Runner(setup["launcher"], program, finder), chosen, competitors
 
 
@@ -120,23 +138,38 @@ def open_results(directory, setup, runner, chosen, competitors):
     return results
 
 
+def measure_time(options, results, runner, chosen, competitors, save):
+    """Gives the reason why some system calls are not counted, or None."""
+    tracer = Tracer()
+    runner.program.learn_speed(chosen)
+    for number in range(options.rounds):
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
+        measure_round(results, runner.run, results.add, chosen, competitors, results.rounds() % len(competitors))
+        save()
+    if not tracer.missing:
+        print("counting system calls", file=sys.stderr)
+        count_system_calls(results, runner, tracer, chosen, competitors)
+    return tracer.missing
+
+
+def measure_memory(options, results, runner, chosen, competitors, save):
+    for number in range(options.rounds):
+        print(f"sampling memory, round {number + 1} of {options.rounds}", file=sys.stderr)
+        measure_round(results, runner.sample_memory, results.add_memory, chosen, competitors, 0)
+        save()
+
+
 def compare(options, data):
     setup, runner, chosen, competitors = prepare(options, data)
     directory = options.out or options.setup.parent / f"results-{allocators.sha256(setup['hakmem'])[:12]}"
     results = open_results(directory, setup, runner, chosen, competitors)
-    tracer = Tracer()
     inputs.make(sorted({name for row in chosen for name in row.input}), data)
-    runner.program.learn_speed(chosen)
-    for number in range(options.rounds):
-        print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        measure_round(results, runner, chosen, competitors, results.rounds() % len(competitors))
-        results.save(directory / "results.json")
-    if not tracer.missing:
-        print("counting system calls", file=sys.stderr)
-        count_system_calls(results, runner, tracer, chosen, competitors)
-    write_all(results, directory, tracer.missing)
+    measure = measure_memory if options.memory else measure_time
+    no_system_calls = measure(options, results, runner, chosen, competitors,
+                              lambda: results.save(directory / "results.json"))
+    written = write_all(results, directory, no_system_calls)
     print((directory / "results.md").read_text())
-    print(f"In {directory}: results.md, results.svg, results.json")
+    print(f"In {directory}: {', '.join(written)}")
 
 
 def main(arguments):

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from errors import Refusal
@@ -20,19 +20,21 @@ INSTALLED = {
 
 @dataclass
 class Allocator:
-    """`library` is what to preload, None for the malloc of the C library."""
+    """`library` is what to preload, None for the malloc of the C library; `settings` is what its environment says."""
 
     name: str
     library: Path | None
+    settings: dict = field(default_factory=dict)
 
     def facts(self):
         if self.library is None:
-            return {"name": self.name, "file": None, "version": None, "sha256": None}
+            return {"name": self.name, "file": None, "version": None, "sha256": None, "settings": {}}
         return {
             "name": self.name,
             "file": self.library.name,
             "version": version_of(self.library),
             "sha256": sha256(self.library),
+            "settings": self.settings,
         }
 
 
@@ -70,13 +72,30 @@ def parse_peer(text):
     return Allocator(name, Path(library).absolute())
 
 
-def all_that_take_part(hakmem, peers, program):
-    """The system's malloc and hakmem first; the order is that of the columns."""
-    allocators = [Allocator(SYSTEM, None), Allocator(HAKMEM, hakmem), *([] if peers else installed(program))]
+def parse_variant(text, hakmem):
+    """hakmem with settings, and named by them. A comma may also stand within a value."""
+    settings = {}
+    for setting in re.split(r",(?=HAKMEM_)", text):
+        name, equals, value = setting.partition("=")
+        if not equals or not re.fullmatch(r"HAKMEM_[A-Z0-9_]+", name) or name in settings:
+            raise Refusal(f"--variant={text}: HAKMEM_OPTION=VALUE[,HAKMEM_OPTION=VALUE]... is wanted, each option once")
+        settings[name] = value
+    return Allocator(text, hakmem, settings)
+
+
+def all_that_take_part(hakmem, peers, variants, program):
+    """The system's malloc and hakmem first; the order is that of the columns. Variants alone stand beside hakmem."""
+    allocators = [Allocator(HAKMEM, hakmem)]
+    if peers or not variants:
+        allocators = [Allocator(SYSTEM, None), *allocators, *([] if peers else installed(program))]
     for peer in map(parse_peer, peers):
         if any(peer.name == other.name for other in allocators):
             raise Refusal(f"--peer={peer.name}=…: there is a {peer.name} already; give it another name")
         allocators.append(peer)
+    for variant in variants:
+        if any(variant == other.name for other in allocators):
+            raise Refusal(f"--variant={variant} is given twice")
+        allocators.append(parse_variant(variant, hakmem))
     return allocators
 
 
@@ -93,3 +112,7 @@ def check(allocator, program):
     if not Path(facts["malloc_file"]).exists() or not library.samefile(facts["malloc_file"]):
         reason = complaints.strip() or "it has no malloc"
         raise Refusal(f"{allocator.name}: preloading {library} leaves malloc to {facts['malloc_file']}: {reason}")
+    for name in allocator.settings:
+        ignored = re.search(rf"option {name} ignored: .*", complaints)
+        if ignored:
+            raise Refusal(f"--variant={allocator.name}: {ignored[0]}; docs/options.md lists them all")

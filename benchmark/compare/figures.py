@@ -19,12 +19,12 @@ def figure_of(name):
     return lambda row: row[name]
 
 
-def lines(results, figure):
-    """(benchmark, threads) → allocator → figure, for the lines that have any."""
-    found = {}
+def lines(results, figure, names=None):
+    """(benchmark, threads) → allocator → figure, for the lines that have any. Without `names`: all but variants."""
+    found, names = {}, names or allocators_of(results)
     for (benchmark, threads, allocator), row in results.rows.items():
         value = figure(row)
-        if value is not None:
+        if value is not None and allocator in names:
             found.setdefault((benchmark, threads), {})[allocator] = value
     return found
 
@@ -53,13 +53,18 @@ def by_kind(results, all_lines):
     return parts | {"all": all_lines} if len(parts) > 1 else {"all": all_lines}
 
 
-def beside(all_lines, peer):
-    """hakmem's figure over the peer's: the mean, in how many lines it is below 1, and the number of lines."""
-    pairs = [(line[HAKMEM], line[peer]) for line in all_lines.values() if line.get(HAKMEM) and line.get(peer)]
+def beside(all_lines, peer, name=HAKMEM):
+    """The figure of `name` over the peer's: the mean, in how many lines it is below 1, and the number of lines."""
+    pairs = [(line[name], line[peer]) for line in all_lines.values() if line.get(name) and line.get(peer)]
     if not pairs:
         return None
     return geometric_mean([ours / theirs for ours, theirs in pairs]), sum(a < b for a, b in pairs), len(pairs)
 
 
 def allocators_of(results):
-    return [allocator["name"] for allocator in results.machine["allocators"]]
+    return [allocator["name"] for allocator in results.machine["allocators"] if not allocator.get("settings")]
+
+
+def variants_of(results):
+    """hakmem with other settings."""
+    return [allocator["name"] for allocator in results.machine["allocators"] if allocator.get("settings")]

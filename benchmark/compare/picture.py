@@ -13,6 +13,7 @@ from figures import allocators_of, best_seconds, by_kind, figure_of, geometric_m
 LABEL_INCHES, CELL_INCHES, LINE_INCHES, GAP_INCHES, HEAD_INCHES = 2.35, 0.53, 0.175, 0.25, 0.72
 GAP = 0.5  # between suites and before the means, in lines
 INK, FAINT, PAPER, HAKMEM_COLOUR = "#24292f", "#8c959f", "#ffffff", "#d1480f"
+SVG = {"svg.hashsalt": "hakmem", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
 PANELS = (("Time", best_seconds), ("Peak resident set", figure_of("peak_rss_bytes")))
 # Ratio → colour, logarithmic in between; what is above the last is coloured as that.
 COLOURS = ((1, "#7cc68d"), (1.1, "#c4e6c9"), (1.3, "#f3f6ef"), (2, "#fbe0b0"), (4, "#f3a06f"), (10, "#d9635a"))
@@ -87,7 +88,7 @@ def draw(results, path):
     panel_inches = CELL_INCHES * len(allocators)
     width = LABEL_INCHES + 2 * panel_inches + 2 * GAP_INCHES
     height = HEAD_INCHES + LINE_INCHES * line_count + GAP_INCHES + 0.1
-    with matplotlib.rc_context({"svg.hashsalt": "hakmem", "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
+    with matplotlib.rc_context(SVG):
         figure = Figure(figsize=(width, height), facecolor=PAPER)
         for number, (title, all_ratios) in enumerate(panels):
             left = LABEL_INCHES + number * (panel_inches + GAP_INCHES)

@@ -19,8 +19,8 @@ class Program:
         self.processors = sorted(os.sched_getaffinity(0))
         self.fastest_spin = {}
 
-    def ask(self, option, library=None):
-        preload = {"LD_PRELOAD": str(library)} if library else {}
+    def ask(self, option, allocator=None):
+        preload = {"LD_PRELOAD": str(allocator.library)} | allocator.settings if allocator else {}
         try:
             return execute([self.path, option], environment(SYSTEM_PATH, **preload))
         except Failure as failure:
@@ -31,7 +31,7 @@ class Program:
 
     def facts(self, allocator):
         """Its compiler and the file of its malloc; and what was said on standard error, by the loader mostly."""
-        output, errors = self.ask("--facts", allocator and allocator.library)
+        output, errors = self.ask("--facts", allocator)
         compiler, malloc_file = output.splitlines()
         return {"compiler": compiler, "malloc_file": malloc_file}, errors
 

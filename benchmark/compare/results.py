@@ -7,7 +7,31 @@ from errors import Refusal
 
 MAY_DIFFER = ("date", "allocators")
 NEW_ROW = {"seconds": [], "disturbed": 0, "peak_rss_bytes": None, "page_faults": None, "memory_system_calls": None,
-           "peak_rss_bytes_of_rounds": [], "page_faults_of_rounds": [], "failure": None}
+           "peak_rss_bytes_of_rounds": [], "page_faults_of_rounds": [], "failure": None, "average_rss_bytes": None,
+           "rss_after_free_bytes": None, "average_rss_bytes_of_rounds": [], "rss_after_free_bytes_of_rounds": [],
+           "rss_over_time": None}
+DRAWN = ("bulk/1", "mimalloc-bench/mstress/2", "real/redis/1")  # the rows whose rss_over_time is kept
+POINTS = 300  # of these, at most
+
+
+def thinned(samples):
+    """The highest sample in each of equal spans of time, and the last one."""
+    span = samples[-1][0] / POINTS or 1
+    highest = {}
+    for sample in samples[:-1]:
+        slot = int(sample[0] / span)
+        highest[slot] = max(highest.get(slot, sample), sample, key=lambda sample: sample[1])
+    return [*highest.values(), samples[-1]]
+
+
+def new_row():
+    return json.loads(json.dumps(NEW_ROW))
+
+
+def add_figures(row, measured, names):
+    for name in names:
+        row[f"{name}_of_rounds"].append(getattr(measured, name))
+        row[name] = round(median(row[f"{name}_of_rounds"]))
 
 
 class Results:
@@ -27,7 +51,7 @@ class Results:
             results = cls(content["machine"], content["programs"])
             results.spin_seconds = {int(key): value for key, value in content["spin_seconds"].items()}
             for row in content["rows"]:
-                results.rows[row["benchmark"], row["threads"], row["allocator"]] = row
+                results.rows[row["benchmark"], row["threads"], row["allocator"]] = new_row() | row
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -56,7 +80,7 @@ class Results:
         key = row.benchmark, row.threads, allocator
         if key not in self.rows:
             facts = dict(zip(("benchmark", "threads", "allocator"), key)) | {"suite": row.suite, "kind": row.kind}
-            self.rows[key] = facts | json.loads(json.dumps(NEW_ROW))
+            self.rows[key] = facts | new_row()
         return self.rows[key]
 
     def rounds(self):
@@ -66,9 +90,14 @@ class Results:
         row = self.row(row, allocator)
         row["seconds"].append(run.seconds)
         row["disturbed"] += run.is_disturbed
-        for figure in ("peak_rss_bytes", "page_faults"):
-            row[f"{figure}_of_rounds"].append(getattr(run, figure))
-            row[figure] = round(median(row[f"{figure}_of_rounds"]))
+        add_figures(row, run, ("peak_rss_bytes", "page_faults"))
+
+    def add_memory(self, row, allocator, memory):
+        """Of the samples themselves, those of the last round are kept."""
+        kept = thinned(memory.rss_over_time) if row.name in DRAWN else None
+        row = self.row(row, allocator)
+        add_figures(row, memory, ("average_rss_bytes", "rss_after_free_bytes"))
+        row["rss_over_time"] = kept
 
     def save(self, path):
         """A row a line, so that two files can be compared."""

@@ -21,6 +21,15 @@ class Run:
     is_disturbed: bool = False
 
 
+@dataclass
+class Memory:
+    """Of the largest program of a run. `rss_over_time`: pairs of seconds since it began and bytes."""
+
+    average_rss_bytes: int
+    rss_after_free_bytes: int
+    rss_over_time: list
+
+
 class Runner:
     """`launcher`: hakmem_benchmark_launch. `program`: for the machine's speed."""
 
@@ -34,16 +43,28 @@ class Runner:
         variables |= {"HOME": str(directory)} | row.environment
         return execute(command, environment(self.finder.path, **variables), directory)[0]
 
-    def run_once(self, row, allocator):
+    def launch(self, row, allocator, *options):
+        """What the row's program prints, and the launcher's report."""
         processors = [] if row.pins_threads else self.program.processors_for(row.threads)
         with tempfile.TemporaryDirectory() as directory, tempfile.NamedTemporaryFile("r") as report:
-            prefix = [self.launcher, report.name, ",".join(map(str, processors)), allocator.library or ""]
-            output = self.execute(row, prefix, directory)
-            cost = json.load(report)
+            prefix = [self.launcher, *options, report.name, ",".join(map(str, processors)), allocator.library or ""]
+            output = self.execute(row, prefix, directory, **allocator.settings)
+            return output, json.load(report)
+
+    def run_once(self, row, allocator):
+        output, cost = self.launch(row, allocator)
         cost["seconds"] = row.seconds(output, cost["seconds"])
         if cost["seconds"] is None:
             raise Failure(f"{' '.join(row.command)} printed no figure like '{row.figure}'")
         return Run(**cost)
+
+    def sample_memory(self, row, allocator):
+        """A run whose time does not count, for it is interrupted."""
+        output, report = self.launch(row, allocator, "--memory")
+        after_free = row.bytes_after_free(output, report["exit_rss_bytes"])
+        if after_free is None:
+            raise Failure(f"{' '.join(row.command)} printed no bytes like '{row.after_free}'")
+        return Memory(report["average_rss_bytes"], after_free, report["rss_over_time"])
 
     def run(self, row, allocator):
         """A run with a fast machine before and after it, or the last of the attempts at one.
@@ -83,6 +104,6 @@ class Tracer:
     def count(self, runner, row, allocator):
         preload = ["-E", f"LD_PRELOAD={allocator.library}"] if allocator.library else []
         with tempfile.TemporaryDirectory() as directory, tempfile.NamedTemporaryFile("r") as summary:
-            runner.execute(row, [*self.command, "-o", summary.name, *preload], directory)
+            runner.execute(row, [*self.command, "-o", summary.name, *preload], directory, **allocator.settings)
             total = re.search(r"^100\.00\s+\S+\s+\S+\s+(\d+).*\btotal$", summary.read(), re.MULTILINE)
         return int(total[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""results.md: the figures of all allocators side by side."""
+"""Tables: the figures of all allocators side by side."""
 from allocators import HAKMEM
 from figures import (allocators_of, beside, best_seconds, by_kind, figure_of, geometric_mean, geometric_means, lines,
                      ratios, spread)
@@ -25,9 +25,20 @@ FIGURES = {  # title → figure, how it is shown, what it is
              f"{SPREAD:.0%} longer than the fastest. `†`: a run was disturbed."),
     "Peak resident set": (figure_of("peak_rss_bytes"), readable_bytes,
                           "Of the largest process; the median of the rounds."),
+    "Average resident set": (figure_of("average_rss_bytes"), readable_bytes,
+                             "Over time, of the program of the run with the highest peak, from its start to its end."),
+    "Resident set after free": (figure_of("rss_after_free_bytes"), readable_bytes,
+                                "The project's own workloads (those without a `/`): just after every block was freed. "
+                                "Any other program: as it exits, with what it has not freed."),
     "Page faults": (figure_of("page_faults"), readable_count, "Of all processes; the median of the rounds."),
     "Memory system calls": (figure_of("memory_system_calls"), readable_count, "Of all processes, in a run apart."),
 }
+
+
+def measured(results):
+    """Those of FIGURES that any row has."""
+    return {title: facts for title, facts in FIGURES.items() if any(facts[0](row) is not None
+                                                                    for row in results.rows.values())}
 
 
 def markdown_line(cells):
@@ -38,11 +49,11 @@ def markdown_table(head, body):
     return "\n".join([markdown_line(head), "|---|" + "--:|" * (len(head) - 1), *map(markdown_line, body)]) + "\n"
 
 
-def cell(row, figure, ratio, readable):
+def cell(row, figure, ratio, readable, best=1):
     if row is None or figure(row) is None:
         return "failed" if row and row["failure"] else "–"
     shown = "–" if ratio is None else f"{ratio:.2f}"
-    if ratio == 1:
+    if ratio == best:
         shown = f"**{shown}**"
     if figure is best_seconds:
         shown += " ~" * ((spread(row) or 1) > 1 + SPREAD) + " †" * (row["disturbed"] > 0)
@@ -89,61 +100,9 @@ def spread_table(results):
 def beside_table(results):
     peers = [name for name in allocators_of(results) if name != HAKMEM]
     body = []
-    for title, (figure, _, _) in FIGURES.items():
+    for title, (figure, _, _) in measured(results).items():
         for kind, part in by_kind(results, lines(results, figure)).items():
             found = (beside(part, peer) for peer in peers)
             shown = ("{:.2f} ({} of {})".format(*one) if one else "–" for one in found)
             body.append([f"{title.lower()}, {kind}", *shown])
     return markdown_table(["", *peers], body)
-
-
-def failures_text(results):
-    failed = [row for row in results.rows.values() if row["failure"]]
-    text = ["", "Failed runs:", ""] if failed else []
-    text += [f"- {row['benchmark']}/{row['threads']} over {row['allocator']}: {row['failure']}" for row in failed]
-    return "\n".join(text) + "\n" * bool(text)
-
-
-def rounds_line(results):
-    counts = sorted({len(row["seconds"]) for row in results.rows.values()})
-    rounds = "–".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
-    runs = sum(len(row["seconds"]) for row in results.rows.values())
-    disturbed = sum(row["disturbed"] for row in results.rows.values())
-    reason = "kept because the machine was slow before or after every repeat, too"
-    return f"Rounds: {rounds}. Disturbed: {disturbed} of {runs} runs, {reason}.\n"
-
-
-def version_lines(programs):
-    return [[name, facts["version"] or "unknown", facts["sha256"][:12]] for name, facts in programs.items()]
-
-
-def machine_text(machine):
-    shown = dict(machine) | {"memory_bytes": readable_bytes(machine["memory_bytes"])}
-    allocators = shown.pop("allocators")
-    text = [f"- {key.removesuffix('_bytes').replace('_', ' ')}: {value}" for key, value in shown.items()]
-    body = []
-    for allocator in allocators:
-        file = allocator["file"] or "the C library's own"
-        version = allocator["version"] or (machine["libc"] if allocator["file"] is None else "unknown")
-        body.append([allocator["name"], file, version, (allocator["sha256"] or "–")[:12]])
-    return "\n".join(text) + "\n\n" + markdown_table(["allocator", "library", "version", "SHA-256"], body)
-
-
-def markdown(results, no_system_calls=None):
-    """`no_system_calls`: why some of them are missing."""
-    text = ["# hakmem and other allocators\n",
-            "## hakmem beside each\n",
-            "hakmem's figure over the other's, the geometric mean; below 1.00 hakmem needs less. In brackets: in how "
-            "many lines it does.\n",
-            beside_table(results), rounds_line(results) + failures_text(results),
-            "Below, each cell is the ratio to the least of its line, and the figure itself: 1.00 is best. A mean is "
-            "over the lines that have a figure of every allocator.\n"]
-    for title, (figure, readable, what) in FIGURES.items():
-        text += [f"## {title}\n", what + "\n"]
-        if title == "Memory system calls" and no_system_calls:
-            text.append(f"Some are not counted: {no_system_calls}.\n")
-        text.append(table(results, figure, readable))
-    text += ["## Spread\n", "The time of the slowest round over that of the fastest.\n", spread_table(results),
-             "## Machine\n", machine_text(results.machine),
-             markdown_table(["program", "version", "SHA-256"], version_lines(results.programs))]
-    return "\n".join(text)

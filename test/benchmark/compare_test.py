@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Adds rounds, draws up tables, runs a row of its own, and gives benchmark/compare what it must refuse.
+"""Adds rounds, runs a row of its own, and gives benchmark/compare what it must refuse.
 
 usage: compare_test.py <benchmark/compare> <its setup> <a shared library without malloc> [test]...
 """
@@ -16,39 +16,12 @@ TOOL, SETUP, NO_MALLOC = sys.argv[1:4]
 sys.path.insert(0, TOOL)
 
 import allocators  # noqa: E402 the path above comes first
-from errors import Refusal  # noqa: E402
-from figures import beside, best_seconds, lines  # noqa: E402
+from errors import Failure, Refusal  # noqa: E402
+from made_up import PAIR, PROGRAMS, VARIANT, machine, results_of, row_of  # noqa: E402
 from program import SLOW, Program  # noqa: E402
-from results import Results  # noqa: E402
+from results import DRAWN, POINTS, Results  # noqa: E402
 from rows import Finder, Row  # noqa: E402
-from runner import REPEATS, Run, Runner, Tracer  # noqa: E402
-from table import beside_table, markdown, readable_seconds, spread_table, table  # noqa: E402
-
-PROGRAMS = {"larson": {"version": None, "sha256": "ef" * 32}}
-PAIR = Row("pair", 1)
-
-
-def machine(**changes):
-    facts = {"cpu": "a processor", "processors": 2, "memory_bytes": 2**30, "libc": "glibc 2.36", "date": "today"}
-    library = {"name": "hakmem", "file": "libhakmem_malloc.so.0", "version": "0.1.0", "sha256": "ab" * 32}
-    system = {"name": "system", "file": None, "version": None, "sha256": None}
-    return facts | {"allocators": [system, library]} | changes
-
-
-def row_of(name):
-    benchmark, _, threads = name.rpartition("/")
-    return Row(benchmark, int(threads), kind="real" if benchmark.startswith("real/") else "synthetic")
-
-
-def results_of(seconds, **others):
-    """`seconds`: name/threads → allocator → list of times."""
-    results = Results(machine(), dict(PROGRAMS))
-    for name, row in seconds.items():
-        for allocator, times in row.items():
-            for time in times:
-                run = Run(time, others.get("rss", 2**20), 100, others.get("disturbed", False))
-                results.add(row_of(name), allocator, run)
-    return results
+from runner import REPEATS, Memory, Run, Runner, Tracer  # noqa: E402
 
 
 class ResultsFile(unittest.TestCase):
@@ -96,6 +69,29 @@ class ResultsFile(unittest.TestCase):
         results.take_over(machine(), {"redis-server": {"version": "7", "sha256": "00" * 32}})
         self.assertEqual(list(results.programs), ["larson", "redis-server"])
 
+    def test_memory_stands_beside_times(self):
+        results = results_of({"pair/1": {"hakmem": [1.0]}})
+        for average in (10, 40, 20):
+            results.add_memory(PAIR, "hakmem", Memory(average, average + 1, [[0, 1], [1, 2]]))
+        row = self.reload(results).row(PAIR, "hakmem")
+        self.assertEqual((row["average_rss_bytes"], row["rss_after_free_bytes"], row["seconds"]), (20, 21, [1.0]))
+        self.assertEqual((row["average_rss_bytes_of_rounds"], row["rss_over_time"]), ([10, 40, 20], None))
+
+    def test_of_a_drawn_row_the_highest_samples_and_the_last_are_kept(self):
+        row, samples = row_of(DRAWN[-1]), [[n / 1000, n % 100] for n in range(10 * POINTS)] + [[3.0, 0]]
+        results = results_of({})
+        results.add_memory(row, "hakmem", Memory(1, 1, samples))
+        kept = results.row(row, "hakmem")["rss_over_time"]
+        self.assertLessEqual(len(kept), POINTS + 1)
+        self.assertEqual((max(size for _, size in kept), kept[-1], kept), (99, [3.0, 0], sorted(kept)))
+        results.add_memory(row, "hakmem", Memory(1, 1, [[0, 1], [0.1, 2]]))
+        self.assertEqual(results.row(row, "hakmem")["rss_over_time"], [[0, 1], [0.1, 2]])
+
+    def test_a_row_without_memory_is_read(self):
+        results = results_of({"pair/1": {"hakmem": [1.0]}})
+        del results.row(PAIR, "hakmem")["average_rss_bytes"]
+        self.assertIsNone(self.reload(results).row(PAIR, "hakmem")["average_rss_bytes"])
+
     def test_a_file_of_something_else_is_refused(self):
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "results.json"
@@ -103,63 +99,6 @@ class ResultsFile(unittest.TestCase):
                 path.write_text(content)
                 with self.assertRaisesRegex(Refusal, "not a file of ./dev bench"):
                     Results.load(path)
-
-
-class Table(unittest.TestCase):
-    def lines(self, results):
-        return table(results, best_seconds, readable_seconds).splitlines()[2:]
-
-    def test_ratios_are_of_the_fastest_rounds(self):
-        results = results_of({"pair/1": {"system": [0.6, 0.61], "hakmem": [0.2, 0.21]},
-                              "bulk/2": {"system": [0.4], "hakmem": [0.4]}})
-        self.assertEqual(self.lines(results), ["| pair | 1 | 3.00 (0.6 s) | **1.00** (0.2 s) |",
-                                               "| bulk | 2 | **1.00** (0.4 s) | **1.00** (0.4 s) |",
-                                               "| geometric mean |  | 1.73 | 1.00 |"])
-
-    def test_a_spread_and_a_disturbed_run_are_marked(self):
-        results = results_of({"pair/1": {"system": [1.0, 1.26], "hakmem": [1.0, 1.24]}})
-        self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** ~ (1 s) | **1.00** (1 s) |")
-        results.add(PAIR, "hakmem", Run(1.1, 1, 1, True))
-        self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** ~ (1 s) | **1.00** † (1 s) |")
-        self.assertIn("Disturbed: 1 of 5 runs", markdown(results))
-
-    def test_a_spread_is_shown_from_two_rounds_on(self):
-        self.assertIn("two rounds", spread_table(results_of({"pair/1": {"hakmem": [1.0]}})))
-        shown = spread_table(results_of({"pair/1": {"hakmem": [1.0, 1.5, 1.1], "system": [2.0]}}))
-        self.assertIn("| pair | 1 | – | 1.50 |", shown)
-
-    def test_synthetic_and_real_rows_have_means_of_their_own(self):
-        results = results_of({"pair/1": {"system": [2.0], "hakmem": [1.0]},
-                              "real/lua/1": {"system": [1.0], "hakmem": [8.0]}})
-        self.assertEqual(self.lines(results)[2:], ["| geometric mean, synthetic |  | 2.00 | 1.00 |",
-                                                   "| geometric mean, real |  | 1.00 | 8.00 |",
-                                                   "| geometric mean |  | 1.41 | 2.83 |"])
-
-    def test_hakmem_stands_beside_each_peer_alone(self):
-        results = results_of({"pair/1": {"system": [2.0], "hakmem": [1.0]},
-                              "bulk/1": {"system": [1.0], "hakmem": [32.0]},
-                              "bulk/2": {"system": [8.0], "hakmem": [4.0]}, "larson/1": {"system": [1.0]}})
-        mean, better, count = beside(lines(results, best_seconds), "system")
-        self.assertAlmostEqual(mean, 2.0)
-        self.assertEqual((better, count), (2, 3))
-        self.assertIsNone(beside(lines(results, best_seconds), "peer"))
-        self.assertIn("| time, all | 2.00 (2 of 3) |", beside_table(results))
-
-    def test_a_failure_is_named(self):
-        results = results_of({"pair/1": {"system": [1.0]}})
-        results.row(PAIR, "hakmem")["failure"] = "it ended with 139"
-        self.assertEqual(self.lines(results)[0], "| pair | 1 | **1.00** (1 s) | failed |")
-        self.assertIn("- pair/1 over hakmem: it ended with 139", markdown(results))
-
-    def test_what_is_missing_is_a_dash(self):
-        results = results_of({"pair/1": {"hakmem": [1.0]}})
-        self.assertEqual(self.lines(results), ["| pair | 1 | – | **1.00** (1 s) |", "| geometric mean |  | – | – |"])
-
-    def test_the_facts_stand_below(self):
-        text = markdown(results_of({"pair/1": {"hakmem": [1.0]}}), "there is no strace")
-        for part in ("there is no strace", "- cpu: a processor", "- memory: 1024.0 MiB",
-                     "| hakmem | libhakmem_malloc.so.0 | 0.1.0 | abababababab |", "(1.0 MiB)"):
-            self.assertIn(part, text)
 
 
 class ScriptedProgram(Program):
@@ -170,7 +109,7 @@ class ScriptedProgram(Program):
         self.spins = iter(spins)
         self.fastest_spin = {1: 1.0}
 
-    def ask(self, option, library=None):
+    def ask(self, option, allocator=None):
         return str(next(self.spins, 1.0)), ""
 
 
@@ -227,7 +166,7 @@ class Libraries(unittest.TestCase):
 
     def test_without_a_peer_debian_takes_part(self):
         for peers in ([], ["peer=/x.so"]):
-            found = allocators.all_that_take_part(Path(self.setup["hakmem"]), peers, self.program)
+            found = allocators.all_that_take_part(Path(self.setup["hakmem"]), peers, [], self.program)
             others = ["peer"] if peers else [allocator.name for allocator in allocators.installed(self.program)]
             self.assertEqual([allocator.name for allocator in found], ["system", "hakmem", *others])
 
@@ -240,6 +179,30 @@ class Libraries(unittest.TestCase):
                                     (spaced, "a colon or a space"), (NO_MALLOC, "it has no malloc")):
                 with self.assertRaisesRegex(Refusal, reason):
                     self.check(library)
+
+    def test_variants_stand_beside_hakmem_alone_or_with_peers(self):
+        for peers, others in (([], ["hakmem"]), (["peer=/x.so"], ["system", "hakmem", "peer"])):
+            found = allocators.all_that_take_part(Path("/h.so"), peers, [VARIANT], self.program)
+            self.assertEqual([allocator.name for allocator in found], [*others, VARIANT])
+            self.assertEqual((found[-1].library, found[-1].settings), (Path("/h.so"), {"HAKMEM_DIRTY_MIN": "0"}))
+
+    def test_a_variant_may_have_several_options(self):
+        variant = allocators.parse_variant("HAKMEM_BUDGET=1G,2G,HAKMEM_THP=never", Path("/h.so"))
+        self.assertEqual(variant.settings, {"HAKMEM_BUDGET": "1G,2G", "HAKMEM_THP": "never"})
+
+    def test_a_variant_s_settings_reach_the_program(self):
+        runner = Runner(self.setup["launcher"], self.program, Finder([]))
+        variant = allocators.parse_variant(VARIANT, self.setup["hakmem"])
+        row = Row("show", 1, command=("sh", "-c", "echo is $HAKMEM_DIRTY_MIN; echo left 7"), figure="is (0)",
+                  after_free="left ([0-9]+)")
+        self.assertIn("is 0\n", runner.launch(row, variant)[0])
+        self.assertEqual(runner.sample_memory(row, variant).rss_after_free_bytes, 7)
+
+    def test_a_program_that_does_not_say_what_is_left_has_failed(self):
+        runner = Runner(self.setup["launcher"], self.program, Finder([]))
+        row = Row("true", 1, command=("true",), after_free="left ([0-9]+)")
+        with self.assertRaisesRegex(Failure, "true printed no bytes like 'left"):
+            runner.sample_memory(row, allocators.Allocator("system", None))
 
     def test_system_calls_are_counted(self):
         tracer = Tracer()
@@ -260,8 +223,15 @@ class CommandLine(unittest.TestCase):
                                ("--programs=/nothing", "there is no such directory"),
                                ("--peer=alone", "NAME=LIBRARY"), ("--peer=hakmem=/x.so", "there is a hakmem already"),
                                ("--peer=peer=/nothing.so", "there is no file /nothing.so"),
+                               ("--variant=DIRTY_MIN=0", "HAKMEM_OPTION=VALUE"),
+                               ("--variant=HAKMEM_THP", "HAKMEM_OPTION=VALUE"),
+                               ("--variant=HAKMEM_THP=auto,HAKMEM_THP=never", "each option once"),
+                               ("--variant=HAKMEM_THP=never --variant=HAKMEM_THP=never", "is given twice"),
+                               ("--variant=HAKMEM_DIRTY=0", "option HAKMEM_DIRTY ignored: no such option"),
+                               ("--variant=HAKMEM_DIRTY_MIN=-1", "HAKMEM_DIRTY_MIN ignored: not a value it can take"),
+                               ("--memory --rounds=0", "at least 1"), ("--memory=all", "ignored explicit argument"),
                                ("--colour", "unrecognized arguments")):
-            done = self.run_tool(option)
+            done = self.run_tool(*option.split())
             self.assertNotEqual(done.returncode, 0, option)
             self.assertIn(reason, done.stderr)
             self.assertNotIn("Traceback", done.stderr)
@@ -270,7 +240,8 @@ class CommandLine(unittest.TestCase):
     def test_help_needs_no_build(self):
         done = subprocess.run([Path(TOOL).parents[1] / "dev", "bench", "--help"], capture_output=True, text=True)
         self.assertEqual((done.returncode, done.stdout.split()[:3]), (0, ["usage:", "./dev", "bench"]), done.stderr)
-        self.assertIn("--programs", done.stdout)
+        for option in ("--programs", "--memory", "--variant"):
+            self.assertIn(option, done.stdout)
 
     def write_rows(self, directory, text):
         """A setup over other rows."""
@@ -289,6 +260,32 @@ class CommandLine(unittest.TestCase):
                 self.assertEqual({len(row["seconds"]) for row in rows}, {rounds})
             self.assertIn("| pair | 1 |", (Path(directory) / "results.md").read_text())
             self.assertIn("<svg", (Path(directory) / "results.svg").read_text())
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
+    def test_memory_is_sampled_apart_and_drawn(self):
+        with tempfile.TemporaryDirectory() as name:
+            directory = Path(name)
+            for options, seconds, files in ((["--memory"], 0, ["memory.svg"]),
+                                            (["--rounds=1"], 1, ["memory.svg", "results.svg"])):
+                done = self.run_tool(*options, "--filter=^bulk/1$", f"--out={name}")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                rows = json.loads((directory / "results.json").read_text())["rows"]
+                self.assertEqual({len(row["seconds"]) for row in rows}, {seconds})
+                self.assertEqual({len(row["average_rss_bytes_of_rounds"]) for row in rows}, {1})
+                self.assertEqual(sorted(path.name for path in directory.glob("*.svg")), files)
+            self.assertGreater(min(len(row["rss_over_time"]) for row in rows), 1)
+            self.assertIn("## Resident set after free", (directory / "results.md").read_text())
+            drawn = (directory / "memory.svg").read_text()
+            for text in ("bulk, 1 thread", ">system<", ">hakmem<"):
+                self.assertIn(text, drawn)
+
+    @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
+    def test_a_variant_is_measured_beside_hakmem(self):
+        with tempfile.TemporaryDirectory() as name:
+            done = self.run_tool("--rounds=1", "--filter=^bulk/1$", f"--variant={VARIANT}", f"--out={name}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"| `{VARIANT}` | ", (Path(name) / "results.md").read_text())
+            self.assertFalse((Path(name) / "results.svg").exists())
 
     @unittest.skipUnless(importlib.util.find_spec("matplotlib"), "needs matplotlib")
     def test_rows_run_where_their_programs_are(self):
