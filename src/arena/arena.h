@@ -68,8 +68,11 @@ HAK_INLINE bool hak_i_arena_is_pressed(const struct hak_arena *arena)
 /* Gives back free written memory for what is charged past soft; true: there was not enough. */
 bool hak_i_arena_shed(struct hak_arena *arena);
 
-/* Whether `bytes` more would pass hard, even if all free written memory were given back. */
-bool hak_i_arena_forbids(struct hak_arena *arena, size_t bytes);
+/* How often hard was in the way of a request. Needs no lock. */
+HAK_INLINE uint64_t hak_i_arena_refusals(const struct hak_arena *arena)
+{
+    return hak_load_relaxed(&arena->budget.refusals);
+}
 
 /* Whether there is a budget. Needs no lock. */
 HAK_INLINE bool hak_i_arena_is_limited(const struct hak_arena *arena)

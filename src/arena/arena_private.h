@@ -71,7 +71,7 @@ size_t hak_i_arena_retain_limit_bytes(const struct hak_arena *arena);
  */
 bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t units);
 
-/* Whether the budget allows it. */
+/* Whether the budget allows it; a refusal is counted. */
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units);
 
 HAK_INLINE bool hak_i_arena_has_budget(const struct hak_arena *arena)

@@ -52,6 +52,7 @@ struct hak_budget {
     size_t soft_bytes; /* atomic (relaxed): read without the lock where a slab is retained */
     size_t hard_bytes;
     size_t moving_units; /* of large blocks whose pages are on their way to another place */
+    uint64_t refusals;   /* of requests, for hard; atomic (relaxed) */
     bool pressed;        /* the charge has risen past soft, and front has not seen to it; atomic (relaxed) */
 };
 

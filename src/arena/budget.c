@@ -34,6 +34,19 @@ size_t hak_i_arena_charged_bytes(const struct hak_arena *arena)
     return bytes_of(used_units + arena->dirty_units - room_units - arena->budget.moving_units) + record_bytes(arena);
 }
 
+/* What is charged past soft, `added` included. */
+static size_t excess_bytes(const struct hak_arena *arena, size_t added)
+{
+    size_t charged = hak_i_arena_charged_bytes(arena) + added;
+    return charged > arena->budget.soft_bytes ? charged - arena->budget.soft_bytes : 0;
+}
+
+static void give_back_bytes(struct hak_arena *arena, size_t bytes)
+{
+    if (bytes != 0)
+        hak_i_arena_give_back_locked(arena, hak_i_arena_units(bytes));
+}
+
 void hak_i_arena_budget_set(struct hak_arena *arena, size_t soft_bytes, size_t hard_bytes)
 {
     hak_store_relaxed(&arena->budget.soft_bytes, soft_bytes);
@@ -62,13 +75,20 @@ static bool is_forbidden(const struct hak_arena *arena, size_t bytes)
 bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t units)
 {
     size_t added = added_bytes(arena, first, units);
-    size_t charged = hak_i_arena_charged_bytes(arena) + added;
-    if (added == 0 || charged <= arena->budget.soft_bytes || is_forbidden(arena, added))
+    size_t excess = excess_bytes(arena, added);
+    if (added == 0 || excess == 0 || is_forbidden(arena, added) || arena->dirty_units + arena->cache.units == 0)
         return false;
-    if (arena->dirty_units + arena->cache.units == 0)
-        return false;
-    hak_i_arena_give_back_locked(arena, hak_i_arena_units(charged - arena->budget.soft_bytes));
+    give_back_bytes(arena, excess);
     return true;
+}
+
+/* One writer at a time, which holds the lock. */
+static bool is_at_most_hard(struct hak_arena *arena, size_t charged)
+{
+    bool allowed = charged <= arena->budget.hard_bytes;
+    if (!allowed)
+        hak_count(&arena->budget.refusals, 1);
+    return allowed;
 }
 
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units)
@@ -79,7 +99,7 @@ bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t uni
     size_t charged = hak_i_arena_charged_bytes(arena) + added;
     if (charged > arena->budget.soft_bytes)
         hak_store_relaxed(&arena->budget.pressed, true);
-    return charged <= arena->budget.hard_bytes;
+    return is_at_most_hard(arena, charged);
 }
 
 /* --------------------------------------------------------------------------------------------- asked by front ---- */
@@ -88,21 +108,10 @@ bool hak_i_arena_shed(struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
     hak_store_relaxed(&arena->budget.pressed, false);
-    size_t soft_bytes = arena->budget.soft_bytes;
-    size_t charged = hak_i_arena_charged_bytes(arena);
-    if (charged > soft_bytes)
-        hak_i_arena_give_back_locked(arena, hak_i_arena_units(charged - soft_bytes));
-    bool over = hak_i_arena_charged_bytes(arena) > arena->budget.soft_bytes;
+    give_back_bytes(arena, excess_bytes(arena, 0));
+    bool over = excess_bytes(arena, 0) != 0;
     hak_i_base_unlock(&arena->lock);
     return over;
-}
-
-bool hak_i_arena_forbids(struct hak_arena *arena, size_t bytes)
-{
-    hak_i_base_lock(&arena->lock);
-    bool forbidden = is_forbidden(arena, bytes);
-    hak_i_base_unlock(&arena->lock);
-    return forbidden;
 }
 
 /* Half of what is always kept for re-use, and no more than an eighth of a budget. */

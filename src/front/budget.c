@@ -199,35 +199,44 @@ void hak_i_front_budget_pressed(void)
     errno = saved_errno;
 }
 
-static void call_at_hard(void)
+static bool call_at_hard(void)
 {
     if (!is_due(HAK_BUDGET_HARD) || !become_caller())
-        return;
+        return false;
     call_back(HAK_BUDGET_HARD);
     end_calling();
-}
-
-static bool is_worth_another_try(size_t bytes, unsigned tries)
-{
-    return tries == 0 && !is_forking() && bytes <= look(HAK_BUDGET_HARD).event.hard_bytes;
-}
-
-bool hak_i_front_budget_relieves(size_t bytes, unsigned tries)
-{
-    struct hak_arena *arena = &hak_i_process.arena;
-    if (!hak_i_front_started() || !hak_i_arena_is_limited(arena))
-        return false;
-    if (!is_worth_another_try(bytes, tries)) {
-        if (hak_i_arena_forbids(arena, bytes))
-            hak_fetch_add_relaxed(&refusals, 1);
-        return false;
-    }
-    int saved_errno = errno;
-    (void)give_back();
-    if (hak_i_arena_forbids(arena, bytes))
-        call_at_hard();
-    errno = saved_errno;
     return true;
+}
+
+/* False: so much can never be allowed. */
+static bool make_way(size_t bytes)
+{
+    if (bytes > look(HAK_BUDGET_HARD).event.hard_bytes)
+        return false;
+    if (!is_forking())
+        (void)give_back();
+    return true;
+}
+
+/* Also where another thread was refused meanwhile: then the system may have been what had no memory for this one. */
+static bool was_refused(const struct hak_relief *relief)
+{
+    return hak_i_arena_refusals(&hak_i_process.arena) != relief->refusals;
+}
+
+bool hak_i_front_budget_relieves(struct hak_relief *relief, size_t bytes)
+{
+    if (!hak_i_front_started() || !hak_i_arena_is_limited(&hak_i_process.arena))
+        return false;
+    int saved_errno = errno;
+    bool first = relief->tries++ == 0;
+    bool refused = first ? !make_way(bytes) : was_refused(relief);
+    bool relieved = first ? !refused : refused && relief->tries == 2 && call_at_hard();
+    if (refused && !relieved)
+        hak_fetch_add_relaxed(&refusals, 1);
+    relief->refusals = hak_i_arena_refusals(&hak_i_process.arena);
+    errno = saved_errno;
+    return relieved;
 }
 
 void hak_i_front_budget_add(struct hak_stats *stats)

@@ -116,11 +116,17 @@ HAK_INLINE void hak_i_front_tend_budget(void)
         hak_i_front_budget_pressed();
 }
 
+/* A call for which there was no memory; all 0 before its first try. */
+struct hak_relief {
+    unsigned tries;
+    uint64_t refusals; /* of the arena's, when the last try began */
+};
+
 /*
- * There was no memory for `bytes`. True: there is a budget, and what could be given back for it has been, so it is
- * worth another try; only while `tries` is 0. False: there is none; a refusal by the budget is counted.
+ * There was no memory for `bytes`. True: there is a budget, what could be given back for it has been or the program was
+ * called, and it is worth another try. False: it is not; a refusal by the budget is counted.
  */
-HAK_COLD bool hak_i_front_budget_relieves(size_t bytes, unsigned tries);
+HAK_COLD bool hak_i_front_budget_relieves(struct hak_relief *relief, size_t bytes);
 
 void hak_i_front_budget_add(struct hak_stats *stats);
 

@@ -66,10 +66,10 @@ static void *alloc_large(size_t size, size_t alignment, bool *clean)
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
         return no_memory();
     void *block;
-    unsigned tries = 0;
+    struct hak_relief relief = {0};
     do
         block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
-    while (block == NULL && hak_i_front_budget_relieves(size, tries++));
+    while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
     if (block == NULL)
         return no_memory();
@@ -94,10 +94,10 @@ static void *take_from_heap(unsigned class_index, size_t size, const char *funct
 static void *alloc_from_heap(unsigned class_index, size_t size, const char *function)
 {
     void *block;
-    unsigned tries = 0;
+    struct hak_relief relief = {0};
     do
         block = take_from_heap(class_index, size, function);
-    while (block == NULL && hak_i_front_budget_relieves(hak_i_slab_classes[class_index].slab_bytes, tries++));
+    while (block == NULL && hak_i_front_budget_relieves(&relief, hak_i_slab_classes[class_index].slab_bytes));
     hak_i_front_tend_budget();
     return block != NULL ? block : no_memory();
 }
@@ -375,10 +375,10 @@ static size_t smaller(size_t a, size_t b)
 static void *alloc_roomy(size_t size)
 {
     void *block;
-    unsigned tries = 0;
+    struct hak_relief relief = {0};
     do
         block = hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size);
-    while (block == NULL && hak_i_front_budget_relieves(size, tries++));
+    while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
     return block;
 }
@@ -404,10 +404,10 @@ static void *realloc_large(void *block, const struct hak_look *look, size_t size
     if (size < ROOMY_BYTES_MIN)
         return move_block(block, smaller(size, look->block_bytes), hak_i_front_alloc(size));
     void *to;
-    unsigned tries = 0;
+    struct hak_relief relief = {0};
     do
         to = resize_large(block, look->large, size);
-    while (to == NULL && hak_i_front_budget_relieves(size, tries++));
+    while (to == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
     return to != NULL ? to : no_memory();
 }

@@ -329,6 +329,49 @@ TEST_F(FrontBudget, AsksNobodyForWhatItCanNeverAllow)
     EXPECT_EQ(statistics().budget_refusals, before.budget_refusals + 1);
 }
 
+TEST_F(FrontBudget, CallsBackWhereOnlyRoundingUpPassesIt)
+{
+    Callback callback;
+    set_above(1 * MiB + 8 * KiB, 1 * MiB + 8 * KiB, Callback::call, &callback);
+    EXPECT_EQ(hak_alloc(1 * MiB + 4 * KiB), nullptr);
+    EXPECT_EQ(callback.calls[HAK_BUDGET_HARD], 1);
+    EXPECT_EQ(statistics().budget_refusals, before.budget_refusals + 1);
+}
+
+TEST_F(FrontBudget, CallsBackWhereOnlyAHugePagePassesIt)
+{
+    char thp[16] = {};
+    ASSERT_EQ(hak_option_get("thp", thp, sizeof thp), 0);
+    if (strcmp(thp, "always") != 0) {
+        GTEST_SKIP() << "asks for huge pages with HAKMEM_THP=always";
+    }
+    Callback callback;
+    set_above(1 * MiB, 1 * MiB, Callback::call, &callback);
+    fill_up(256 * KiB); // what is there of the pages that are open
+    ASSERT_EQ(hak_budget_set(charged() + 1 * MiB, charged() + 1 * MiB, Callback::call, &callback), 0);
+    int calls = callback.calls[HAK_BUDGET_HARD];
+    uint64_t refusals = statistics().budget_refusals;
+    EXPECT_EQ(hak_alloc(512 * KiB), nullptr);
+    EXPECT_EQ(callback.calls[HAK_BUDGET_HARD], calls + 1);
+    EXPECT_EQ(statistics().budget_refusals, refusals + 1);
+}
+
+TEST_F(FrontBudget, DoesNotCallForABlockThatFindsRoomToGrow)
+{
+    Callback callback;
+    void *block = hak_alloc(12 * MiB);
+    allocate(200, 8 * MiB);
+    free_all();
+    hak_stats stats = statistics();
+    ASSERT_GT(stats.partial_bytes, 512 * KiB);
+    set_above(0, 0, Callback::call, &callback);
+    block = hak_realloc(block, 12 * MiB + stats.dirty_bytes + stats.partial_bytes / 4 * 3);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(callback.calls[HAK_BUDGET_HARD], 0);
+    EXPECT_EQ(callback.calls[HAK_BUDGET_SOFT], 0);
+    hak_free(block);
+}
+
 TEST_F(FrontBudget, ACacheThatGivesWayIsCalledAsOftenAsNeeded)
 {
     Callback callback;
