@@ -74,6 +74,12 @@ bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t u
 /* Whether the budget allows it; a refusal is counted. */
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units);
 
+/*
+ * After more is charged than was asked for: past hard, what can be given back is. False: hard is passed, which counts as
+ * a refusal. The lock is not held.
+ */
+bool hak_i_arena_return_to_budget(struct hak_arena *arena);
+
 HAK_INLINE bool hak_i_arena_has_budget(const struct hak_arena *arena)
 {
     return HAK_UNLIKELY(arena->budget.soft_bytes != SIZE_MAX);

@@ -102,6 +102,16 @@ bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t uni
     return is_at_most_hard(arena, charged);
 }
 
+bool hak_i_arena_return_to_budget(struct hak_arena *arena)
+{
+    hak_i_base_lock(&arena->lock);
+    if (hak_i_arena_charged_bytes(arena) > arena->budget.hard_bytes)
+        give_back_bytes(arena, excess_bytes(arena, 0));
+    bool returned = is_at_most_hard(arena, hak_i_arena_charged_bytes(arena));
+    hak_i_base_unlock(&arena->lock);
+    return returned;
+}
+
 /* --------------------------------------------------------------------------------------------- asked by front ---- */
 
 bool hak_i_arena_shed(struct hak_arena *arena)

@@ -207,22 +207,13 @@ bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, 
     return true;
 }
 
-/* What became of the old block's span. */
-enum moved {
-    PAGES_MOVED, /* it reads as 0 now */
-    BYTES_COPIED,
-    TARGET_LOST
-};
+/* -------------------------------------------------------------------------------------------- to another place ---- */
 
-static enum moved move_content(void *from, void *to, size_t bytes)
+static void note_moving(struct hak_arena *arena, size_t units)
 {
-    if (bytes >= MOVE_PAGES_BYTES) {
-        enum hak_os_result result = hak_i_os_move(from, to, bytes);
-        if (result != HAK_OS_NO_MEMORY)
-            return result == HAK_OS_DONE ? PAGES_MOVED : TARGET_LOST;
-    }
-    memcpy(to, from, bytes);
-    return BYTES_COPIED;
+    hak_i_base_lock(&arena->lock);
+    arena->budget.moving_units += units;
+    hak_i_base_unlock(&arena->lock);
 }
 
 /* The pages of what the program could use are gone; the slack behind it may still be written. */
@@ -235,49 +226,72 @@ static void release_moved(struct hak_arena *arena, struct hak_large *old)
     hak_i_base_lock(&arena->lock);
     account_locked(arena, old, false);
     hak_i_arena_put_locked(arena, first, moved_units, 0);
+    arena->budget.moving_units -= moved_units;
     hak_i_arena_large_retire_locked(arena, old);
     hak_i_base_unlock(&arena->lock);
     if (slack_units != 0)
         hak_i_arena_release(arena, first + moved_units, slack_units, written > moved_units ? written - moved_units : 0);
 }
 
-static void *move_block(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+static void *end_move(struct hak_arena *arena, struct hak_large *large, void *to)
 {
-    void *from = address_of(arena, large);
-    void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
-    if (to == NULL)
-        return NULL;
-    enum moved moved = move_content(from, to, used_units(arena, large) << HAK_UNIT_SHIFT);
-    if (moved == TARGET_LOST)
-        return NULL;
-    if (moved == PAGES_MOVED)
-        hak_i_arena_note_moved(arena, (struct hak_span){large->first_unit, used_units(arena, large)},
-                               (struct hak_span){unit_of(arena, to), used_units(arena, large)});
+    size_t units = used_units(arena, large);
+    hak_i_arena_note_moved(arena, (struct hak_span){large->first_unit, units},
+                           (struct hak_span){unit_of(arena, to), units});
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
-    if (old == NULL)
-        return to;
-    if (moved == BYTES_COPIED) {
-        hak_i_arena_large_release(arena, old);
-        return to;
-    }
-    release_moved(arena, old);
+    if (old != NULL)
+        release_moved(arena, old);
+    else
+        note_moving(arena, 0 - units);
     return to;
 }
 
-static void note_moving(struct hak_arena *arena, size_t units)
+/* The block is freed as by hak_free(); not if it was already, by the program's mistake. */
+static void release_live(struct hak_arena *arena, size_t unit)
 {
-    hak_i_base_lock(&arena->lock);
-    arena->budget.moving_units += units;
-    hak_i_base_unlock(&arena->lock);
+    struct hak_large *large = hak_i_arena_large_claim(arena, unit);
+    if (large != NULL)
+        hak_i_arena_large_release(arena, large);
+}
+
+static void *copy_block(struct hak_arena *arena, const struct hak_large *large, void *to)
+{
+    memcpy(to, address_of(arena, large), used_units(arena, large) << HAK_UNIT_SHIFT);
+    release_live(arena, large->first_unit);
+    return to;
+}
+
+/* The system refused to move the pages, and what is copied is there twice meanwhile: a budget may forbid it. */
+static void *copy_instead(struct hak_arena *arena, const struct hak_large *large, void *to)
+{
+    note_moving(arena, 0 - used_units(arena, large));
+    if (hak_i_arena_return_to_budget(arena))
+        return copy_block(arena, large, to);
+    release_live(arena, unit_of(arena, to));
+    (void)hak_i_arena_return_to_budget(arena);
+    return NULL;
 }
 
 /* Pages that move are there once, so the budget must have room for the difference alone. */
-void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+static void *move_pages(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     size_t units = used_units(arena, large);
-    size_t moving_units = units << HAK_UNIT_SHIFT >= MOVE_PAGES_BYTES ? units : 0;
-    note_moving(arena, moving_units);
-    void *to = move_block(arena, large, bytes);
-    note_moving(arena, 0 - moving_units);
-    return to;
+    note_moving(arena, units);
+    void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
+    enum hak_os_result result =
+        to == NULL ? HAK_OS_TAKEN : hak_i_os_move(address_of(arena, large), to, units << HAK_UNIT_SHIFT);
+    if (result == HAK_OS_DONE)
+        return end_move(arena, large, to);
+    if (result == HAK_OS_NO_MEMORY)
+        return copy_instead(arena, large, to);
+    note_moving(arena, 0 - units);
+    return NULL;
+}
+
+void *hak_i_arena_large_move(struct hak_arena *arena, struct hak_large *large, size_t bytes)
+{
+    if (used_units(arena, large) << HAK_UNIT_SHIFT >= MOVE_PAGES_BYTES)
+        return move_pages(arena, large, bytes);
+    void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
+    return to == NULL ? NULL : copy_block(arena, large, to);
 }

@@ -196,6 +196,40 @@ TEST_F(ArenaBudget, NeedsOnlyTheDifferenceForABlockThatMoves)
     (void)wall;
 }
 
+TEST_F(ArenaBudget, NeedsRoomForAllOfABlockThatIsCopied)
+{
+    auto *block = static_cast<char *>(space->large(8 * MiB));
+    Span wall = space->acquire(1);
+    memset(block, 1, 8 * MiB);
+    set_above(1 * MiB, 9 * MiB);
+    size_t before = charged();
+    uint64_t refusals = hak_i_arena_refusals(&space->arena);
+    fake_os::refuse_moves(2, HAK_OS_NO_MEMORY);
+    EXPECT_EQ(hak_i_arena_large_move(&space->arena, space->record(block), 10 * MiB), nullptr);
+    EXPECT_GT(hak_i_arena_refusals(&space->arena), refusals);
+    EXPECT_LE(charged(), before + 64 * KiB) << "a record more";
+    EXPECT_EQ(std::count(block, block + 8 * MiB, 1), static_cast<long>(8 * MiB));
+    auto *copied = static_cast<char *>(hak_i_arena_large_move(&space->arena, space->record(block), 9 * MiB));
+    ASSERT_NE(copied, nullptr);
+    EXPECT_EQ(std::count(copied, copied + 8 * MiB, 1), static_cast<long>(8 * MiB));
+    EXPECT_EQ(space->arena.budget.moving_units, 0u);
+    EXPECT_TRUE(space->free_large(copied));
+    (void)wall;
+}
+
+TEST_F(ArenaBudget, GivesBackForABlockThatIsCopied)
+{
+    hak_i_base_options.dirty_min = 64 * MiB;
+    auto *block = static_cast<char *>(space->large(8 * MiB));
+    Span wall = space->acquire(1), written = space->acquire(mib(4));
+    Span other_wall = space->acquire(1);
+    space->release(written, written.units);
+    set_above(0, 5 * MiB);
+    fake_os::refuse_moves(1, HAK_OS_NO_MEMORY);
+    EXPECT_NE(hak_i_arena_large_move(&space->arena, space->record(block), 9 * MiB), nullptr);
+    (void)wall, (void)other_wall;
+}
+
 TEST_F(ArenaBudget, LetsHeapsRetainAnEighth)
 {
     hak_i_arena_budget_set(&space->arena, 1 * MiB, 1 * MiB);
