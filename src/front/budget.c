@@ -26,6 +26,7 @@ static hak_budget_callback *callback; /* with its argument, guarded by the arena
 static void *callback_arg;
 
 static uintptr_t caller;               /* the thread that gives back and calls now, 0 for none; atomic */
+static uintptr_t callers_frame;        /* where on its stack it became that; the caller's alone */
 static uint64_t next_ms[LEVELS];       /* when it may be called again; written by the caller alone, atomic */
 static uint64_t soft_events, refusals; /* atomic */
 
@@ -107,16 +108,38 @@ static bool is_forking(void)
     return hak_i_base_lock_is_mine(&hak_i_front_start_lock);
 }
 
-static bool become_caller(void)
+/* The end of a call stack, which grows downwards. */
+#define FRAME ((uintptr_t)__builtin_frame_address(0))
+
+/* The program's function may have been left by longjmp() or an exception: what it calls itself lies below. */
+static bool is_caller_still(uintptr_t frame)
+{
+    /* relaxed: a thread finds its own name only if it wrote that itself */
+    return hak_load_relaxed(&caller) == (uintptr_t)pthread_self() && frame >= callers_frame;
+}
+
+static bool become_caller(uintptr_t frame)
 {
     uintptr_t nobody = 0;
+    if (is_forking())
+        return false;
     /* acq_rel: what the caller before this one did comes before */
-    return !is_forking() && hak_cas_strong_acq_rel(&caller, &nobody, (uintptr_t)pthread_self());
+    if (!is_caller_still(frame) && !hak_cas_strong_acq_rel(&caller, &nobody, (uintptr_t)pthread_self()))
+        return false;
+    callers_frame = frame;
+    return true;
 }
 
 static void end_calling(void)
 {
     hak_store_release(&caller, 0); /* release: pairs with the acquire above */
+}
+
+void hak_i_front_budget_at_thread_end(void)
+{
+    /* relaxed: as above */
+    if (hak_load_relaxed(&caller) == (uintptr_t)pthread_self())
+        end_calling();
 }
 
 void hak_i_front_budget_after_fork(void)
@@ -175,18 +198,27 @@ static void rest(enum hak_budget_level level, unsigned apart_ms)
     hak_store_relaxed(&next_ms[level], has_helped(&now.event) ? 0 : hak_i_os_now_ms() + apart_ms);
 }
 
+/* What asks for memory is no cancellation point: the C library may be in the middle of its work. */
+static void call_function(const struct call *call)
+{
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    call->function(&call->event, call->arg);
+    pthread_setcancelstate(cancel_state, NULL);
+}
+
 static void call_back(enum hak_budget_level level)
 {
     struct call call = look(level);
     if (call.function != NULL)
-        call.function(&call.event, call.arg);
+        call_function(&call);
     (void)give_back();
     rest(level, CALLS_APART_MS);
 }
 
 void hak_i_front_budget_pressed(void)
 {
-    if (!is_due(HAK_BUDGET_SOFT) || !become_caller())
+    if (!is_due(HAK_BUDGET_SOFT) || !become_caller(FRAME))
         return;
     int saved_errno = errno;
     if (give_back()) {
@@ -199,9 +231,9 @@ void hak_i_front_budget_pressed(void)
     errno = saved_errno;
 }
 
-static bool call_at_hard(void)
+static bool call_at_hard(uintptr_t frame)
 {
-    if (!is_due(HAK_BUDGET_HARD) || !become_caller())
+    if (!is_due(HAK_BUDGET_HARD) || !become_caller(frame))
         return false;
     call_back(HAK_BUDGET_HARD);
     end_calling();
@@ -231,7 +263,7 @@ bool hak_i_front_budget_relieves(struct hak_relief *relief, size_t bytes)
     int saved_errno = errno;
     bool first = relief->tries++ == 0;
     bool refused = first ? !make_way(bytes) : was_refused(relief);
-    bool relieved = first ? !refused : refused && relief->tries == 2 && call_at_hard();
+    bool relieved = first ? !refused : refused && relief->tries == 2 && call_at_hard(FRAME);
     if (refused && !relieved)
         hak_fetch_add_relaxed(&refusals, 1);
     relief->refusals = hak_i_arena_refusals(&hak_i_process.arena);

@@ -103,6 +103,9 @@ void hak_i_front_explain_at_exit(void);
 /* Sets the limits that the option names. The arena is ready. */
 void hak_i_front_budget_start(void);
 
+/* A thread that ends calls back no more. */
+void hak_i_front_budget_at_thread_end(void);
+
 /* In the child: no other thread calls back. */
 void hak_i_front_budget_after_fork(void);
 

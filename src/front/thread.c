@@ -49,6 +49,7 @@ static void at_thread_end(void *value)
     hak_i_heap_flush(heap);
     hak_i_front_report_findings(heap, "thread end");
     hak_i_heap_release(heap);
+    hak_i_front_budget_at_thread_end();
 }
 
 void hak_i_front_thread_start(void)

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <pthread.h>
 #include <sys/wait.h>
 
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csetjmp>
 #include <functional>
 #include <thread>
 
@@ -539,6 +541,83 @@ TEST_F(FrontBudget, CallsBackOnceAtATimeForAllThreads)
     EXPECT_GT(refused, 0);
     EXPECT_GT(callback.calls[HAK_BUDGET_SOFT] + callback.calls[HAK_BUDGET_HARD], 2);
     ASSERT_EQ(hak_budget_set(0, 0, nullptr, nullptr), 0);
+}
+
+TEST_F(FrontBudget, CannotBeCancelledInItsCallback)
+{
+    Callback callback;
+    std::atomic<bool> inside{false}, cancelled{false};
+    callback.body = [&] {
+        inside = true;
+        while (!cancelled) {
+            sleep_ms(1);
+        }
+        pthread_testcancel();
+    };
+    set_above(1 * MiB, 16 * MiB, Callback::call, &callback);
+    std::thread calling([&] {
+        hak_free(hak_alloc(2 * MiB));
+        pthread_testcancel();
+        ADD_FAILURE() << "cancellation was lost";
+    });
+    while (!inside) {
+        std::this_thread::yield();
+    }
+    pthread_cancel(calling.native_handle());
+    cancelled = true;
+    calling.join();
+    EXPECT_EQ(callback.depth, 0);
+    sleep_ms(150);
+    hak_free(hak_alloc(4 * MiB));
+    EXPECT_EQ(callback.calls[HAK_BUDGET_SOFT], 2);
+}
+
+namespace {
+
+/** Jumps out of its first call and returns from the others. */
+struct Jump {
+    static void call(const hak_budget_event *, void *arg)
+    {
+        Jump &self = *static_cast<Jump *>(arg);
+        if (self.calls++ == 0) {
+            longjmp(self.out, 1);
+        }
+    }
+    /** Whether the call was left. */
+    __attribute__((noinline)) bool run_short()
+    {
+        if (setjmp(out) != 0) {
+            return true;
+        }
+        hak_free(hak_alloc(2 * MiB));
+        return false;
+    }
+
+    jmp_buf out;
+    int calls = 0;
+};
+
+} // namespace
+
+TEST_F(FrontBudget, IsCalledAgainAfterItsCallbackWasLeft)
+{
+    Jump jump;
+    set_above(1 * MiB, 16 * MiB, Jump::call, &jump);
+    EXPECT_TRUE(jump.run_short());
+    EXPECT_FALSE(jump.run_short());
+    EXPECT_EQ(jump.calls, 2);
+}
+
+TEST_F(FrontBudget, IsCalledAgainAfterAThreadEndedThatLeftItsCallback)
+{
+    Jump jump;
+    set_above(1 * MiB, 16 * MiB, Jump::call, &jump);
+    std::thread([&] {
+        hak_free(hak_alloc(1)); // it has a heap
+        EXPECT_TRUE(jump.run_short());
+    }).join();
+    EXPECT_FALSE(jump.run_short());
+    EXPECT_EQ(jump.calls, 2);
 }
 
 TEST_F(FrontBudget, HoldsInAChildWhoseCallingThreadIsGone)
