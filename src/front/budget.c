@@ -142,12 +142,13 @@ void hak_i_front_budget_at_thread_end(void)
         end_calling();
 }
 
-void hak_i_front_budget_after_fork(void)
+void hak_i_front_budget_after_fork(bool others_are_quiet)
 {
     /* relaxed: the child has one thread */
     if (hak_load_relaxed(&caller) != (uintptr_t)pthread_self())
         hak_store_relaxed(&caller, 0);
-    hak_i_process.arena.budget.moving_units = 0; /* what other threads were moving stays where it was */
+    if (!others_are_quiet)
+        hak_i_process.arena.budget.moving_units = 0; /* what other threads were moving stays where it was */
 }
 
 /* ---------------------------------------------------------------------------------- giving back, calling back ---- */
@@ -161,7 +162,10 @@ static bool is_due(enum hak_budget_level level)
 static bool give_back(void)
 {
     hak_i_front_empty_heaps("hak_budget_callback");
-    return hak_i_arena_shed(&hak_i_process.arena);
+    struct hak_heap *mine = hak_i_front_begin_work();
+    bool over = hak_i_arena_shed(&hak_i_process.arena);
+    hak_i_front_end_work(mine);
+    return over;
 }
 
 /* How things stand, and whom to tell. */

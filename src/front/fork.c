@@ -68,7 +68,7 @@ static void after_in_parent(void)
 /* The child's only thread is the one that took the locks. Threads that it has later find the heaps adopted. */
 static void after_in_child(void)
 {
-    hak_i_front_budget_after_fork();
+    hak_i_front_budget_after_fork(others_are_quiet);
     if (work_is_stopped) {
         hak_i_heaps_forget_heapless(&hak_i_process.heaps);
         if (others_are_quiet)

@@ -56,6 +56,12 @@ struct hak_heap *hak_i_front_heap(void);
 struct hak_heap *hak_i_front_borrow(void);
 void hak_i_front_return(struct hak_heap *heap);
 
+/*
+ * Around work on the arena that no heap's is: large blocks, giving back. A fork waits for it. Returns what ends it.
+ */
+struct hak_heap *hak_i_front_begin_work(void);
+void hak_i_front_end_work(struct hak_heap *mine);
+
 /* Counts a free of another heap's block by a thread without a heap; soon it is worth claiming one. */
 void hak_i_front_note_remote_free(void);
 
@@ -106,8 +112,8 @@ void hak_i_front_budget_start(void);
 /* A thread that ends calls back no more. */
 void hak_i_front_budget_at_thread_end(void);
 
-/* In the child: no other thread calls back. */
-void hak_i_front_budget_after_fork(void);
+/* In the child: no other thread calls back. Where `others_are_quiet`, none was moving pages either. */
+void hak_i_front_budget_after_fork(bool others_are_quiet);
 
 /* Gives back what can be, and calls the program if that is not enough; at most now and then. */
 HAK_COLD void hak_i_front_budget_pressed(void);

@@ -61,6 +61,14 @@ static void note_large_request(size_t size)
 
 /* ------------------------------------------------------------------------------------------------ allocating ---- */
 
+static void *acquire_large(size_t size, size_t alignment, bool *clean)
+{
+    struct hak_heap *mine = hak_i_front_begin_work();
+    void *block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
+    hak_i_front_end_work(mine);
+    return block;
+}
+
 static void *alloc_large(size_t size, size_t alignment, bool *clean)
 {
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
@@ -68,7 +76,7 @@ static void *alloc_large(size_t size, size_t alignment, bool *clean)
     void *block;
     struct hak_relief relief = {0};
     do
-        block = hak_i_arena_large_acquire(&hak_i_process.arena, size, alignment, clean);
+        block = acquire_large(size, alignment, clean);
     while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
     if (block == NULL)
@@ -224,11 +232,13 @@ static void free_block(void *block, const struct hak_look *look, const char *fun
 
 static void free_large(void *block, const struct hak_look *look, const char *function)
 {
+    struct hak_heap *mine = hak_i_front_begin_work();
     struct hak_large *large = hak_i_arena_large_claim(&hak_i_process.arena, look->unit);
+    if (large != NULL)
+        hak_i_arena_large_release(&hak_i_process.arena, large);
+    hak_i_front_end_work(mine);
     if (large == NULL)
         hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
-    else
-        hak_i_arena_large_release(&hak_i_process.arena, large);
 }
 
 static void free_looked(void *block, const struct hak_look *look, const char *function)
@@ -372,12 +382,20 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static void *acquire_roomy(size_t size)
+{
+    struct hak_heap *mine = hak_i_front_begin_work();
+    void *block = hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size);
+    hak_i_front_end_work(mine);
+    return block;
+}
+
 static void *alloc_roomy(size_t size)
 {
     void *block;
     struct hak_relief relief = {0};
     do
-        block = hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size);
+        block = acquire_roomy(size);
     while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
     return block;
@@ -395,8 +413,11 @@ static void *realloc_class_block(void *block, const struct hak_look *look, size_
 /* The large block with the new size, there or elsewhere; NULL: no memory. */
 static void *resize_large(void *block, struct hak_large *large, size_t size)
 {
+    struct hak_heap *mine = hak_i_front_begin_work();
     bool resized = hak_i_arena_large_resize(&hak_i_process.arena, large, size);
-    return resized ? block : hak_i_arena_large_move(&hak_i_process.arena, large, size);
+    void *to = resized ? block : hak_i_arena_large_move(&hak_i_process.arena, large, size);
+    hak_i_front_end_work(mine);
+    return to;
 }
 
 static void *realloc_large(void *block, const struct hak_look *look, size_t size)

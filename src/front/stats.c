@@ -158,7 +158,9 @@ size_t hak_purge(struct hak_purge_report *report_or_null)
     size_t returned_bytes = 0;
     if (hak_i_front_started()) {
         hak_i_front_empty_heaps("hak_purge");
+        struct hak_heap *mine = hak_i_front_begin_work();
         returned_bytes = hak_i_arena_purge(&hak_i_process.arena);
+        hak_i_front_end_work(mine);
     }
     if (report_or_null != NULL && report_or_null->size >= sizeof report_or_null->size)
         fill_report(report_or_null, returned_bytes);

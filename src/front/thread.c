@@ -90,6 +90,18 @@ void hak_i_front_return(struct hak_heap *heap)
         hak_i_heap_release(heap);
 }
 
+struct hak_heap *hak_i_front_begin_work(void)
+{
+    struct hak_heap *mine = hak_i_front_heap();
+    hak_i_heaps_begin_work(&hak_i_process.heaps, mine);
+    return mine;
+}
+
+void hak_i_front_end_work(struct hak_heap *mine)
+{
+    hak_i_heaps_end_work(&hak_i_process.heaps, mine);
+}
+
 void hak_i_front_note_remote_free(void)
 {
     if (!has_key || hak_i_self != &hak_i_front_unclaimed)

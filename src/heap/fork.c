@@ -41,6 +41,22 @@ void hak_i_heaps_leave_heapless(struct hak_heaps *heaps)
     hak_fetch_add_seq_cst(&heaps->heapless, -1U);
 }
 
+void hak_i_heaps_begin_work(struct hak_heaps *heaps, struct hak_heap *mine)
+{
+    if (mine != NULL)
+        hak_i_heap_enter(mine);
+    else
+        hak_i_heaps_enter_heapless(heaps);
+}
+
+void hak_i_heaps_end_work(struct hak_heaps *heaps, struct hak_heap *mine)
+{
+    if (mine != NULL)
+        hak_i_heap_leave(mine);
+    else
+        hak_i_heaps_leave_heapless(heaps);
+}
+
 void hak_i_heaps_close_gate(struct hak_heaps *heaps)
 {
     hak_i_base_lock(&heaps->gate);

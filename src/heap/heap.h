@@ -46,7 +46,14 @@ void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct ha
 /* Lets go of the list lock and lets work go on. */
 void hak_i_heaps_open_gate(struct hak_heaps *heaps);
 
-/* In the child: threads that were about to publish without a heap are gone. */
+/*
+ * Work of this thread beside a heap, on memory of its own: stopped by a fork like slow work. `mine` is the heap that the
+ * thread holds, or NULL; no slow work of it is under way.
+ */
+void hak_i_heaps_begin_work(struct hak_heaps *heaps, struct hak_heap *mine);
+void hak_i_heaps_end_work(struct hak_heaps *heaps, struct hak_heap *mine);
+
+/* In the child: threads that were at work without a heap are gone. */
 void hak_i_heaps_forget_heapless(struct hak_heaps *heaps);
 
 /* In the child: the heaps of the threads that no longer exist become idle, with empty stacks. */

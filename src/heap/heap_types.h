@@ -153,7 +153,7 @@ struct hak_heaps {
     struct hak_slabs *slabs;
     struct hak_lock gate; /* held by a thread that forks, from before the work stops until it may go on */
     bool gate_closed;     /* atomic: no slow work may begin */
-    uint32_t heapless;    /* atomic: threads that publish without a heap at this moment */
+    uint32_t heapless;    /* atomic: threads at work without a heap at this moment */
     bool check_full;      /* heaps have no units and no stacks: every call is looked at */
     struct hak_heap *all; /* atomic: readers walk next_heap without the lock */
     struct hak_heap *idle_newest;

@@ -139,6 +139,45 @@ TEST(FrontFork, MayMeetTheFirstAllocation)
     }
 }
 
+// A span in the hand of a thread that is gone would be in no part of the sum.
+TEST(FrontFork, ChildLosesNoSpanOfALargeBlockOnItsWay)
+{
+    constexpr int THREADS = 3, CHILDREN = 40;
+    uint64_t seed = seed_for("ChildLosesNoSpanOfALargeBlockOnItsWay");
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> threads;
+    for (uint64_t i = 0; i < THREADS; i++) {
+        threads.emplace_back([&, i] {
+            Random random(seed + i);
+            if (i % 2 == 0) {
+                hak_free(hak_alloc(1)); // it has a heap
+            }
+            while (!stop) {
+                char *block = static_cast<char *>(hak_alloc(300 * KiB + random.below(8 * MiB)));
+                *block = 1;
+                block = static_cast<char *>(hak_realloc(block, 1 * MiB + random.below(24 * MiB)));
+                *block = 2;
+                hak_free(block);
+                if (random.below(16) == 0) {
+                    hak_purge(nullptr);
+                }
+            }
+        });
+    }
+    for (int i = 0; i < CHILDREN && !HasFailure(); i++) {
+        EXPECT_EQ(status_of_child([] {
+                      hak_stats stats = statistics();
+                      _exit(sum_of_parts(stats) == stats.committed_bytes ? 0 : 1);
+                  }),
+                  0)
+            << "child " << i;
+    }
+    stop = true;
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+}
+
 TEST(FrontFork, ChildOfAChildLives)
 {
     uint64_t seed = seed_for("ChildOfAChildLives");
