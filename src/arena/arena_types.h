@@ -88,6 +88,8 @@ struct hak_arena {
     size_t large_asked_units;   /* without slack */
     size_t large_written_units; /* what of them may have been written */
     size_t large_blocks;
+    uint64_t sampled_asked_bytes; /* of the latest large blocks, in bytes asked for */
+    uint64_t sampled_given_bytes; /* and in bytes given */
     unsigned growth_steps;
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
     size_t credit_units;

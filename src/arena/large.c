@@ -6,6 +6,9 @@
 #include "base/bits.h"
 #include "os_boundary/os_boundary.h"
 
+/* At so many bytes older requests are made to weigh half: the sample follows the program. */
+#define BYTES_REMEMBERED (64 * HAK_MIB)
+
 /* From this size on moving pages is cheaper than copying bytes. */
 #define MOVE_PAGES_BYTES (256 * HAK_KIB)
 
@@ -70,11 +73,24 @@ size_t hak_i_arena_large_written(const struct hak_arena *arena, const struct hak
     return hak_round_up(large->written_units, arena->grain_units);
 }
 
-/* The block becomes visible to hak_free(). */
-static void *publish(struct hak_arena *arena, struct hak_large *large, size_t asked_units)
+static void sample_locked(struct hak_arena *arena, size_t asked_bytes, size_t given_bytes)
 {
-    set_asked(large, asked_units);
-    account(arena, large, true);
+    arena->sampled_asked_bytes += asked_bytes;
+    arena->sampled_given_bytes += given_bytes;
+    if (arena->sampled_given_bytes >= BYTES_REMEMBERED) {
+        arena->sampled_asked_bytes /= 2;
+        arena->sampled_given_bytes /= 2;
+    }
+}
+
+/* The block becomes visible to hak_free(). */
+static void *publish(struct hak_arena *arena, struct hak_large *large, size_t asked_bytes)
+{
+    set_asked(large, hak_i_arena_units(asked_bytes));
+    hak_i_base_lock(&arena->lock);
+    account_locked(arena, large, true);
+    sample_locked(arena, asked_bytes, large->asked_units << HAK_UNIT_SHIFT);
+    hak_i_base_unlock(&arena->lock);
     hak_i_registry_set_record(arena->registry, large->first_unit, large);
     hak_i_registry_set_id(arena->registry, large->first_unit, HAK_ID_LARGE);
     return address_of(arena, large);
@@ -116,7 +132,7 @@ void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t al
         size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
         large = record_for(arena, first, units, *clean);
     }
-    return large == NULL ? NULL : publish(arena, large, units);
+    return large == NULL ? NULL : publish(arena, large, bytes);
 }
 
 void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
@@ -129,7 +145,7 @@ void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
         size_t first = hak_i_arena_acquire_roomy(arena, &span_units, &clean);
         large = record_for(arena, first, span_units, clean);
     }
-    return large == NULL ? NULL : publish(arena, large, units);
+    return large == NULL ? NULL : publish(arena, large, bytes);
 }
 
 struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit)

@@ -19,7 +19,6 @@ struct hak_process {
     struct hak_arena arena;
     struct hak_slabs slabs;
     struct hak_heaps heaps;
-    struct hak_heap_sample large_sample; /* atomic */
     bool check_full;
 };
 

@@ -30,9 +30,8 @@ static bool is_class_size(size_t size)
 
 /* ----------------------------------------------------------------------------------- the sample of requests ---- */
 
-/* At so many requests, or bytes of large ones, older ones are made to weigh half: the sample follows the program. */
+/* At so many requests older ones are made to weigh half: the sample follows the program. */
 #define REQUESTS_REMEMBERED 128
-#define LARGE_BYTES_REMEMBERED (64 * HAK_MIB)
 
 void hak_i_front_note_request(struct hak_heap *heap, unsigned class_index, size_t size)
 {
@@ -43,19 +42,6 @@ void hak_i_front_note_request(struct hak_heap *heap, unsigned class_index, size_
     if (sample->given_bytes >= REQUESTS_REMEMBERED * block_bytes) {
         hak_store_relaxed(&sample->asked_bytes, sample->asked_bytes / 2);
         hak_store_relaxed(&sample->given_bytes, sample->given_bytes / 2);
-    }
-}
-
-/* Any thread's; relaxed: two sums that order nothing. They are halved by a thread that crosses the limit. */
-static void note_large_request(size_t size)
-{
-    struct hak_heap_sample *sample = &hak_i_process.large_sample;
-    uint64_t given_bytes = hak_i_arena_units(size) << HAK_UNIT_SHIFT;
-    uint64_t asked_before = hak_fetch_add_relaxed(&sample->asked_bytes, size);
-    uint64_t given_before = hak_fetch_add_relaxed(&sample->given_bytes, given_bytes);
-    if (given_before / LARGE_BYTES_REMEMBERED != (given_before + given_bytes) / LARGE_BYTES_REMEMBERED) {
-        hak_fetch_sub_relaxed(&sample->asked_bytes, (asked_before + size) / 2);
-        hak_fetch_sub_relaxed(&sample->given_bytes, (given_before + given_bytes) / 2);
     }
 }
 
@@ -79,10 +65,7 @@ static void *alloc_large(size_t size, size_t alignment, bool *clean)
         block = acquire_large(size, alignment, clean);
     while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
-    if (block == NULL)
-        return no_memory();
-    note_large_request(size);
-    return block;
+    return block != NULL ? block : no_memory();
 }
 
 static void *take_from_heap(unsigned class_index, size_t size, const char *function)

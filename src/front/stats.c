@@ -49,18 +49,14 @@ static void add_heaps(struct hak_stats *stats, const struct hak_heaps *heaps)
     stats->idle_heaps = hak_load_relaxed(&heaps->idle_count);
 }
 
-static void add_large_round_up(struct hak_stats *stats, const struct hak_heap_sample *sample)
-{
-    struct hak_heap_sample read = {.asked_bytes = hak_load_relaxed(&sample->asked_bytes),
-                                   .given_bytes = hak_load_relaxed(&sample->given_bytes)};
-    stats->round_up_bytes += hak_i_front_round_up_bytes(&read, stats->large_bytes);
-}
-
 static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
+    struct hak_heap_sample sample = {.asked_bytes = arena->sampled_asked_bytes,
+                                     .given_bytes = arena->sampled_given_bytes};
     stats->large_bytes = bytes_of(arena->large_asked_units);
     stats->large_blocks = arena->large_blocks;
+    stats->round_up_bytes += hak_i_front_round_up_bytes(&sample, stats->large_bytes);
     stats->live_blocks += stats->large_blocks;
     stats->live_bytes += stats->large_bytes;
     stats->slack_bytes += bytes_of(arena->large_units - arena->large_asked_units);
@@ -105,7 +101,6 @@ void hak_i_front_snapshot(struct hak_stats *stats, struct hak_census *census)
     add_classes(stats, census);
     add_heaps(stats, &hak_i_process.heaps);
     add_arena(stats, &hak_i_process.arena);
-    add_large_round_up(stats, &hak_i_process.large_sample);
     add_metadata(stats, &hak_i_process);
     add_system_calls(stats);
     hak_i_front_budget_add(stats);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <string>
@@ -240,6 +241,34 @@ TEST(FrontStats, EstimatesFromTheLatestRequests)
             EXPECT_LE(estimated, 20 * COUNT);
         }
     }
+}
+
+TEST(FrontStats, EstimatesNothingWhereThreadsAskForWholeUnits)
+{
+    auto ask = [](int times) {
+        for (int i = 0; i < times; i++) {
+            hak_free(hak_alloc(100 * MiB));
+        }
+    };
+    ask(100); // older requests weigh nothing
+    void *held = hak_alloc(100 * MiB);
+    uint64_t before = statistics().round_up_bytes;
+    std::atomic<int> running{8};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; i++) {
+        threads.emplace_back([&] {
+            ask(2000);
+            running--;
+        });
+    }
+    while (running != 0) {
+        EXPECT_EQ(statistics().round_up_bytes, before);
+    }
+    for (std::thread &thread : threads) {
+        thread.join();
+    }
+    EXPECT_EQ(statistics().round_up_bytes, before);
+    hak_free(held);
 }
 
 TEST(FrontOptions, TellAndTakeValues)
