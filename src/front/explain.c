@@ -152,9 +152,20 @@ static void gather(void *arg, const char *text, size_t length)
     gathered->length += length;
 }
 
+static bool is_asked_for(void)
+{
+    return hak_load_relaxed(&hak_i_base_options.explain) == HAK_EXPLAIN_EXIT;
+}
+
+void hak_i_front_prepare_page(void)
+{
+    if (is_asked_for())
+        hak_i_os_keep_stderr();
+}
+
 void hak_i_front_explain_at_exit(void)
 {
-    if (hak_load_relaxed(&hak_i_base_options.explain) != HAK_EXPLAIN_EXIT)
+    if (!is_asked_for())
         return;
     if (hak_i_base_lock_is_mine(&hak_i_process.arena.lock)) /* a signal's handler ends the process in our midst */
         return;

@@ -100,6 +100,9 @@ void hak_i_front_report_findings(struct hak_heap *heap, const char *function);
 
 /* ----------------------------------------------------------------------------------------------- explaining ---- */
 
+/* Keeps what the page at the end needs, if the option says that there will be one. No lock is held. */
+void hak_i_front_prepare_page(void);
+
 /* Writes the page of hak_explain() to standard error, if the option says so. */
 void hak_i_front_explain_at_exit(void);
 

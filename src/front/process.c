@@ -23,8 +23,6 @@ static void read_options(void)
 {
     hak_i_base_options_read(hak_i_os_is_privileged() ? NULL : environ);
     hak_i_base_options_seal();
-    if (hak_load_relaxed(&hak_i_base_options.explain) == HAK_EXPLAIN_EXIT)
-        hak_i_os_keep_stderr();
 }
 
 static bool build(struct hak_process *process)
@@ -62,8 +60,10 @@ bool hak_i_front_start(void)
     hak_i_base_lock(&hak_i_front_start_lock);
     bool done = start_locked();
     hak_i_base_unlock(&hak_i_front_start_lock);
-    if (done)
-        hak_i_front_watch_forks(); /* here if constructors that ran earlier allocate; registering may allocate, too */
+    if (done) {                    /* with no lock held, for each of these may allocate */
+        hak_i_front_watch_forks(); /* here if constructors that ran earlier allocate */
+        hak_i_front_prepare_page();
+    }
     return done;
 }
 

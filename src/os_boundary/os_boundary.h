@@ -123,7 +123,10 @@ size_t hak_i_os_group_bytes(void);
 
 /* ------------------------------------------------------------------------------------------- standard error ---- */
 
-/* Remembers what standard error is, for the process may close it before its end. */
+/*
+ * Remembers what standard error is when it is called first, for the process may close it before its end. No lock is
+ * held: what opens a file may be somebody's who allocates.
+ */
 void hak_i_os_keep_stderr(void);
 
 /* Writes to what was remembered, else to standard error; to nothing when neither is there any more. */

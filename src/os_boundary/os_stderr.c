@@ -8,12 +8,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "os_boundary/os_boundary.h"
 
 /* Beyond the numbers that shells and programs choose for themselves. */
 #define KEPT_NUMBER_MIN 200
 
-static bool remembered;
+static bool begun, remembered; /* atomic: whether one thread has, and has ended, to write what follows */
 static struct stat at_start;
 static int kept = -1;
 
@@ -26,13 +27,16 @@ static bool is_stderr(int number)
 
 void hak_i_os_keep_stderr(void)
 {
+    /* relaxed: it orders nothing */
+    if (hak_exchange_relaxed(&begun, true))
+        return;
     int saved_errno = errno;
-    remembered = true;
     if (fstat(STDERR_FILENO, &at_start) == 0) {
         kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_NUMBER_MIN);
         if (kept < 0) /* the limit may be lower */
             kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     }
+    hak_store_release(&remembered, true); /* pairs with the acquire where it is written to */
     errno = saved_errno;
 }
 
@@ -67,8 +71,9 @@ static void write_without_signal(int number, const char *text, size_t length)
 void hak_i_os_write_stderr(const char *text, size_t length)
 {
     int saved_errno = errno;
-    int number = is_stderr(kept) ? kept : STDERR_FILENO;
-    if (!remembered || is_stderr(number))
+    bool known = hak_load_acquire(&remembered);
+    int number = known && is_stderr(kept) ? kept : STDERR_FILENO;
+    if (!known || is_stderr(number))
         write_without_signal(number, text, length);
     errno = saved_errno;
 }

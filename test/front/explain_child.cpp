@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The page at times that are not quiet ones: before the first allocation, in exit handlers, in a child of fork().
-// Succeeds by ending with 0. Argument: first, exit, fork, option; or huge: what huge pages add, where there are any.
+// Succeeds by ending with 0. Argument: first, exit, fork, option, closed: after standard error was closed; or huge:
+// what huge pages add, where there are any.
 #include "explained.h"
 #include "support.h"
 
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <cstdarg>
 
 using namespace hak_test;
 
@@ -66,6 +71,24 @@ __attribute__((destructor)) void at_the_end()
 
 } // namespace
 
+/* What libraries put before the C library's, as fakeroot does, may allocate. */
+
+extern "C" int fcntl(int file, int command, ...)
+{
+    hak_free(hak_alloc(100));
+    va_list arguments;
+    va_start(arguments, command);
+    long argument = va_arg(arguments, long);
+    va_end(arguments);
+    return static_cast<int>(syscall(SYS_fcntl, file, command, argument));
+}
+
+extern "C" int fstat(int file, struct stat *status) noexcept(noexcept(::fstat(file, status)))
+{
+    hak_free(hak_alloc(100));
+    return static_cast<int>(syscall(SYS_fstat, file, status));
+}
+
 int main(int, char **arguments)
 {
     const std::string run = arguments[1];
@@ -77,8 +100,11 @@ int main(int, char **arguments)
     if (run == "huge") {
         require_advice_on_huge_pages();
     }
-    if (run == "option" && hak_option_set("explain", "exit") != 0) {
+    if ((run == "option" || run == "closed") && hak_option_set("explain", "exit") != 0) {
         return 1;
+    }
+    if (run == "closed") {
+        close(STDERR_FILENO);
     }
     if (run == "exit") {
         atexit([] { require_whole_page(); });
