@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void append(struct hak_line *line, const char *text, size_t length)
@@ -50,7 +51,8 @@ void hak_i_base_line_write(const struct hak_line *line)
         whole.length--;
     append(&whole, "\n", 1);
     int saved_errno = errno;
-    ssize_t ignored = write(STDERR_FILENO, whole.text, whole.length);
+    /* the bare system call is no place where a thread is cancelled, nor somebody's who allocates: locks may be held */
+    long ignored = syscall(SYS_write, STDERR_FILENO, whole.text, whole.length);
     (void)ignored;
     errno = saved_errno;
 }

@@ -3,6 +3,7 @@
 // number; and what a number stands for may have changed, so nothing is written to any file but the one from the start.
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -68,12 +69,15 @@ static void write_without_signal(int number, const char *text, size_t length)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* No thread is cancelled in here, nor in what called this. */
 void hak_i_os_write_stderr(const char *text, size_t length)
 {
-    int saved_errno = errno;
+    int saved_errno = errno, cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     bool known = hak_load_acquire(&remembered);
     int number = known && is_stderr(kept) ? kept : STDERR_FILENO;
     if (!known || is_stderr(number))
         write_without_signal(number, text, length);
+    pthread_setcancelstate(cancel_state, NULL);
     errno = saved_errno;
 }

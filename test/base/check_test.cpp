@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <pthread.h>
+
 #include <cerrno>
 #include <string>
+#include <thread>
 
 namespace {
 
@@ -55,6 +58,21 @@ TEST(BaseLine, PrintsAddresses)
     EXPECT_EQ(address(0), "0x0");
     EXPECT_EQ(address(0xdeadbeef), "0xdeadbeef");
     EXPECT_EQ(address(UINTPTR_MAX), "0xffffffffffffffff");
+}
+
+TEST(BaseLine, IsNoPlaceToBeCancelled)
+{
+    bool written = false;
+    hak_line line = {};
+    hak_test::StderrWrites writes;
+    std::thread([&] {
+        pthread_cancel(pthread_self());
+        hak_i_base_line_write(&line);
+        written = true;
+        pthread_testcancel();
+    }).join();
+    writes.finish();
+    EXPECT_TRUE(written);
 }
 
 TEST(BaseLine, JoinsItsParts)

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <link.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -405,6 +406,20 @@ TEST(OsBoundaryDeathTest, WritesToStandardErrorAsItWasRemembered)
         _exit(0);
     };
     EXPECT_EXIT(close_and_write(), testing::ExitedWithCode(0), "^still here\n$");
+}
+
+TEST(OsBoundaryDeathTest, WritesToStandardErrorWithoutBeingCancelled)
+{
+    auto write_cancelled = [] {
+        std::thread([] {
+            pthread_cancel(pthread_self());
+            hak_i_os_write_stderr("still ", 6);
+            hak_i_os_write_stderr("here\n", 5);
+            pthread_testcancel();
+        }).join();
+        _exit(0);
+    };
+    EXPECT_EXIT(write_cancelled(), testing::ExitedWithCode(0), "^still here\n$");
 }
 
 TEST(OsBoundaryDeathTest, WritesToNothingThatTookTheNumberOfStandardError)
