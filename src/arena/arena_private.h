@@ -51,6 +51,9 @@ void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_sp
 /* Pages were moved from one span to the other, and what the kernel was told of them with them. */
 void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to);
 
+/* The span was mapped anew, and what the kernel was told of it is gone: its pages are no huge ones from now on. */
+void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span);
+
 /* Puts held units back; the first `dirty_units` were written. */
 void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
 

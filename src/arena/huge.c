@@ -222,3 +222,14 @@ void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struc
     if (was_huge && !is_meant)
         advise(arena->registry, to, false);
 }
+
+/* Nor is a page that lies in it in part, for the kernel makes none of memory that it was told different things of. */
+void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span)
+{
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
+    hak_i_base_lock(&arena->lock);
+    arena->huge_pages -= hak_bitmap_clear(arena->huge, first_page, last_page - first_page + 1);
+    hak_i_base_unlock(&arena->lock);
+    advise(arena->registry, span, false);
+}

@@ -298,7 +298,9 @@ static void *move_pages(struct hak_arena *arena, struct hak_large *large, size_t
         to == NULL ? HAK_OS_TAKEN : hak_i_os_move(address_of(arena, large), to, units << HAK_UNIT_SHIFT);
     if (result == HAK_OS_DONE)
         return end_move(arena, large, to);
-    if (result == HAK_OS_NO_MEMORY)
+    if (result == HAK_OS_REMADE)
+        hak_i_arena_note_remade(arena, (struct hak_span){unit_of(arena, to), units});
+    if (result != HAK_OS_TAKEN)
         return copy_instead(arena, large, to);
     note_moving(arena, 0 - units);
     return NULL;

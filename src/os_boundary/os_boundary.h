@@ -21,7 +21,8 @@ enum hak_os_call {
 enum hak_os_result {
     HAK_OS_DONE,
     HAK_OS_NO_MEMORY,
-    HAK_OS_TAKEN
+    HAK_OS_TAKEN,
+    HAK_OS_REMADE
 };
 
 size_t hak_i_os_page_bytes(void);
@@ -77,7 +78,8 @@ void hak_i_os_release(void *address, size_t bytes);
 
 /*
  * Moves the pages at `from` to `to`, both committed; `from` stays committed and reads as 0. HAK_OS_NO_MEMORY: nothing
- * moved, the content of `to` is undefined. HAK_OS_TAKEN: nothing moved, and `to` must not be used any more.
+ * moved, the content of `to` is undefined. HAK_OS_REMADE: so it is, and no advice holds for `to` any more. HAK_OS_TAKEN:
+ * nothing moved, and `to` must not be used any more.
  */
 enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes);
 

@@ -214,7 +214,7 @@ enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes)
     if (unknown)
         return HAK_OS_NO_MEMORY;
     /* the kernel may have unmapped `to` before it failed; if it is not free now, whose it is cannot be told */
-    return hak_i_os_map_at(to, bytes) == HAK_OS_DONE ? HAK_OS_NO_MEMORY : HAK_OS_TAKEN;
+    return hak_i_os_map_at(to, bytes) == HAK_OS_DONE ? HAK_OS_REMADE : HAK_OS_TAKEN;
 }
 
 uint64_t hak_i_os_calls(enum hak_os_call kind)

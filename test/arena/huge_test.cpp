@@ -234,3 +234,34 @@ TEST_F(ArenaHuge, ABlockThatGoesBackSplitsThePagesAtItsEndsAlone)
     hak_i_arena_purge(&space->arena);
     EXPECT_EQ(space->arena.huge_pages, huge_pages - 1);
 }
+
+TEST_F(ArenaHuge, WhatAMoveRemadeIsToldAgain)
+{
+    void *block = space->large(4 * MiB);
+    ASSERT_TRUE(space->acquire(1));
+    fake_os::forget_calls();
+    fake_os::refuse_moves(1, HAK_OS_REMADE);
+    void *moved = hak_i_arena_large_move(&space->arena, space->record(block), 8 * MiB);
+    ASSERT_NE(moved, nullptr);
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_EQ(advice()[0].address, reinterpret_cast<uintptr_t>(moved));
+    EXPECT_EQ(advice()[0].bytes, 4 * MiB);
+    EXPECT_FALSE(advice()[0].huge);
+}
+
+TEST_F(ArenaHuge, PagesThatAMoveRemadeAreNoneAnyMore)
+{
+    begin(HAK_THP_ALWAYS);
+    void *block = space->large(4 * MiB);
+    Span wall = space->acquire(1), freed = space->acquire(mib(60));
+    space->release(freed, 0);
+    fake_os::refuse_moves(1, HAK_OS_REMADE);
+    size_t first = space->unit_of(hak_i_arena_large_move(&space->arena, space->record(block), 8 * MiB));
+    ASSERT_GE(first, freed.first);
+    ASSERT_LE(first + mib(8), freed.first + freed.units);
+    for (size_t unit = first; unit < first + mib(4); unit++) {
+        EXPECT_FALSE(is_huge(unit)) << unit - first;
+    }
+    EXPECT_TRUE(is_huge(first + mib(6)));
+    (void)wall;
+}

@@ -283,7 +283,7 @@ hak_os_result map_at(void *address, size_t bytes)
 /** A move that fails leaves the target undefined, or no longer ours. */
 hak_os_result refused_move(void *to, size_t bytes, hak_os_result answer)
 {
-    if (answer == HAK_OS_NO_MEMORY) {
+    if (answer != HAK_OS_TAKEN) {
         memset(to, 0xa5, bytes);
         return answer;
     }

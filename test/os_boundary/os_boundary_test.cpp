@@ -11,11 +11,13 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
@@ -62,7 +64,25 @@ uint64_t calls_made(hak_os_call kind, Action action)
     return hak_i_os_calls(kind) - before;
 }
 
+bool move_loses_target;
+
 } // namespace
+
+/** The kernel's, which may have unmapped the target by the time it finds that it has no memory. */
+extern "C" void *mremap(void *address, size_t bytes, size_t new_bytes, int flags,
+                        ...) noexcept(noexcept(::mremap(address, bytes, new_bytes, flags)))
+{
+    va_list arguments;
+    va_start(arguments, flags);
+    void *target = va_arg(arguments, void *);
+    va_end(arguments);
+    if (move_loses_target) {
+        munmap(target, new_bytes);
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return reinterpret_cast<void *>(syscall(SYS_mremap, address, bytes, new_bytes, flags, target));
+}
 
 TEST(OsBoundary, KnowsTheMachine)
 {
@@ -191,6 +211,20 @@ TEST(OsBoundary, AMoveThatMayHaveUnmappedItsTargetGivesItUp)
     ASSERT_TRUE(hak_i_os_commit(range.at(4), 2 * page));
     hak_i_os_release(range.at(0), page); // nothing is there to be moved
     EXPECT_EQ(hak_i_os_move(range.at(0), range.at(4), 2 * page), HAK_OS_TAKEN);
+}
+
+TEST(OsBoundary, SaysThatAMoveRemadeItsTarget)
+{
+    Range range(8);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), 8 * page));
+    memset(range.at(0), 1, 8 * page);
+    move_loses_target = true;
+    EXPECT_EQ(hak_i_os_move(range.at(0), range.at(4), 2 * page), HAK_OS_REMADE);
+    move_loses_target = false;
+    EXPECT_TRUE(reads_as(range.at(0), 4 * page, 1));
+    EXPECT_TRUE(reads_as(range.at(4), 2 * page, 0));
+    memset(range.at(4), 2, 2 * page);
+    EXPECT_TRUE(reads_as(range.at(6), 2 * page, 1));
 }
 
 TEST(OsBoundary, CountsByKind)
