@@ -24,7 +24,7 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
 {
     size_t set_bytes = hak_i_runs_bytes(registry->units);
     size_t bitmap_bytes = registry->units / 8;
-    size_t sets_bytes = 3 * set_bytes + 4 * bitmap_bytes;
+    size_t sets_bytes = 3 * set_bytes + 4 * bitmap_bytes + registry->units / HAK_HUGE_UNITS + 1;
     char *memory = (char *)hak_i_meta_carve(meta, sets_bytes);
     if (memory == NULL)
         return false;
@@ -37,6 +37,7 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
                                 .taken = (uint64_t *)(void *)(bitmaps + bitmap_bytes),
                                 .huge = (uint64_t *)(void *)(bitmaps + 2 * bitmap_bytes),
                                 .zeroed = (uint64_t *)(void *)(bitmaps + 3 * bitmap_bytes),
+                                .asked = (uint8_t *)(bitmaps + 4 * bitmap_bytes),
                                 .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1,
                                 .budget = {.soft_bytes = SIZE_MAX, .hard_bytes = SIZE_MAX},
                                 .sets_bytes = sets_bytes};
@@ -249,8 +250,10 @@ static size_t grow_by(struct hak_arena *arena, size_t units, size_t align, bool 
         if (first == HAK_NO_UNIT)
             return HAK_NO_UNIT;
         enum hak_os_result result = commit_reserved(arena, first, units, huge);
-        if (result == HAK_OS_DONE)
+        if (result == HAK_OS_DONE) {
             hak_i_arena_put_locked(arena, first, units, 0);
+            hak_i_arena_note_completed_locked(arena, (struct hak_span){first, units});
+        }
         if (result != HAK_OS_TAKEN)
             return result == HAK_OS_DONE ? first : HAK_NO_UNIT;
     }

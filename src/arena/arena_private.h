@@ -24,6 +24,9 @@ bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units);
 void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge);
 void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk);
 
+/* The chunk is free: it may have completed pages that are in use in part, and the kernel may make them whole. */
+void hak_i_arena_note_completed_locked(struct hak_arena *arena, struct hak_span chunk);
+
 /* Huge pages are asked for up to where one ends, so that the next chunk does not make a whole one of two halves. */
 bool hak_i_arena_may_be_huge(struct hak_span chunk);
 

@@ -75,6 +75,7 @@ struct hak_arena {
     struct hak_runs dirty;
     uint64_t *purged;   /* a bit per unit: given back, and not handed out since */
     uint64_t *huge;     /* a bit per huge page that was asked for */
+    uint8_t *asked;     /* for each huge page that is not in one chunk, for how many of its units it was asked for */
     uint64_t *zeroed;   /* a bit per unit: dirty only because its huge page is there; it reads as 0 */
     uint64_t *taken;    /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */

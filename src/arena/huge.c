@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Huge pages: which memory asks for them, and what they make of the units around one that is written. The pages of this
 // file are huge ones.
+#include <string.h>
+
 #include "arena/arena_private.h"
 #include "base/bitmap.h"
 #include "base/option.h"
@@ -57,16 +59,37 @@ void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chu
         advise(arena->registry, chunk, huge);
 }
 
-void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk)
+static void note_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
 {
-    size_t first_page = hak_round_up(chunk.first, HAK_HUGE_UNITS) / HAK_HUGE_UNITS;
-    size_t end_page = (chunk.first + chunk.units) / HAK_HUGE_UNITS;
-    if (first_page >= end_page)
-        return;
     hak_bitmap_set(arena->huge, first_page, end_page - first_page);
     arena->huge_pages += end_page - first_page;
     if (arena->huge_end < end_page)
         arena->huge_end = end_page;
+}
+
+/* It is one with its last part. */
+static void note_part_of_page(struct hak_arena *arena, size_t page, size_t units)
+{
+    if (units == 0)
+        return;
+    arena->asked[page] += (uint8_t)units;
+    if (arena->asked[page] == HAK_HUGE_UNITS)
+        note_pages(arena, page, page + 1);
+}
+
+void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk)
+{
+    size_t end = chunk.first + chunk.units;
+    size_t first_page = hak_round_up(chunk.first, HAK_HUGE_UNITS) / HAK_HUGE_UNITS;
+    size_t end_page = end / HAK_HUGE_UNITS;
+    if (first_page > end_page) {
+        note_part_of_page(arena, end_page, chunk.units);
+        return;
+    }
+    note_part_of_page(arena, first_page - 1, first_page * HAK_HUGE_UNITS - chunk.first);
+    if (first_page != end_page)
+        note_pages(arena, first_page, end_page);
+    note_part_of_page(arena, end_page, end - end_page * HAK_HUGE_UNITS);
 }
 
 /* -------------------------------------------------------------------------------------------------- taking ---- */
@@ -132,6 +155,27 @@ size_t hak_i_arena_opened_units_locked(const struct hak_arena *arena, struct hak
     if (is_untouched(arena, last_page))
         opened += (last_page + 1) * HAK_HUGE_UNITS - end;
     return opened;
+}
+
+static void count_rest_as_written(struct hak_arena *arena, size_t page)
+{
+    size_t first = page * HAK_HUGE_UNITS;
+    if (!is_huge(arena, page) || is_untouched(arena, page))
+        return;
+    for (size_t unit = first; unit < first + HAK_HUGE_UNITS; unit++)
+        if (hak_i_runs_has(&arena->free, unit) && !hak_i_runs_has(&arena->dirty, unit))
+            count_as_written(arena, unit, 1);
+}
+
+void hak_i_arena_note_completed_locked(struct hak_arena *arena, struct hak_span chunk)
+{
+    if (arena->huge_pages == 0)
+        return;
+    size_t first_page = chunk.first / HAK_HUGE_UNITS;
+    size_t last_page = (chunk.first + chunk.units - 1) / HAK_HUGE_UNITS;
+    count_rest_as_written(arena, first_page);
+    if (last_page != first_page)
+        count_rest_as_written(arena, last_page);
 }
 
 static void note_part(struct hak_arena *arena, size_t page, struct hak_span span)
@@ -230,6 +274,7 @@ void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span)
     size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
     hak_i_base_lock(&arena->lock);
     arena->huge_pages -= hak_bitmap_clear(arena->huge, first_page, last_page - first_page + 1);
+    memset(arena->asked + first_page, 0, last_page - first_page + 1);
     hak_i_base_unlock(&arena->lock);
     advise(arena->registry, span, false);
 }

@@ -101,6 +101,41 @@ TEST_F(ArenaHuge, AlwaysAsksForTheWholeRangeAtTheStart)
     EXPECT_GT(space->arena.huge_pages, 30u);
 }
 
+TEST_F(ArenaHuge, APageThatTwoChunksShareIsOne)
+{
+    begin(HAK_THP_ALWAYS);
+    Span first = space->acquire(mib(5)); // more than a step, so that is all
+    ASSERT_EQ(space->arena.committed_units, mib(5));
+    EXPECT_EQ(space->arena.huge_pages, 2u);
+    space->release(first, 0);
+    ASSERT_TRUE(space->acquire(mib(6)));
+    EXPECT_EQ(space->arena.huge_pages, space->arena.committed_units / PAGE);
+    EXPECT_TRUE(is_huge(mib(4)));
+}
+
+TEST_F(ArenaHuge, APageThatIsCompletedInUseCountsWhole)
+{
+    begin(HAK_THP_ALWAYS);
+    Span first = space->acquire(mib(5));
+    Span next = space->acquire(1);
+    ASSERT_EQ(next.first, first.first + first.units);
+    EXPECT_TRUE(is_huge(next.first));
+    EXPECT_EQ(space->arena.dirty_units, mib(1) - 1);
+    EXPECT_TRUE(space->acquire(mib(1) - 1).clean) << "nobody has written it";
+    EXPECT_EQ(space->arena.dirty_units, 0u);
+}
+
+TEST_F(ArenaHuge, APageThatIsNotAskedForInPartIsNone)
+{
+    begin(HAK_THP_ALWAYS);
+    Span first = space->acquire(mib(5));
+    ASSERT_TRUE(space->extend(&first, mib(2))); // room for growth asks for none
+    ASSERT_EQ((first.first + first.units) % PAGE, mib(1));
+    ASSERT_TRUE(space->acquire(mib(8)));
+    EXPECT_FALSE(is_huge(mib(4)));
+    EXPECT_FALSE(is_huge(first.first + first.units));
+}
+
 TEST_F(ArenaHuge, WhereNothingIsReservedEachChunkIsAdvised)
 {
     fake_os::reset();
