@@ -128,7 +128,7 @@ void hak_i_account_take(struct hak_account *account)
     }
     account->usage_known = hak_i_os_usage(&account->usage);
     account->kernel.known = hak_i_os_each_mapping(add_mapping, account);
-    account->group_bytes = hak_i_os_group_bytes();
+    account->group = hak_i_os_group();
 }
 
 uint64_t hak_i_account_own_bytes(const struct hak_account *account)

@@ -47,7 +47,7 @@ struct hak_account {
     struct hak_os_usage usage;
     struct hak_kernel_count kernel;
     struct hak_page_count pages;
-    size_t group_bytes; /* SIZE_MAX: unknown */
+    struct hak_os_group group;
 };
 
 void hak_i_account_take(struct hak_account *account);

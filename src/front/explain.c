@@ -42,13 +42,22 @@ static void say_usage(const struct hak_account *account, struct hak_page *page)
     if (account->usage_known)
         hak_i_page_say(page,
                        "By smaps_rollup the process has %b resident, of which %b are its own and written, %b in huge "
-                       "pages (%b of them hakmem's), and %b swapped out. ",
+                       "pages (%b of them hakmem's), and %b swapped out.\n",
                        (uint64_t)usage->resident_bytes, (uint64_t)usage->private_dirty_bytes,
                        (uint64_t)usage->huge_bytes, account->kernel.huge_bytes, (uint64_t)usage->swapped_bytes);
-    if (account->group_bytes != SIZE_MAX)
-        hak_i_page_say(page, "Its control group, with the cached files, uses %b.", (uint64_t)account->group_bytes);
-    if (account->usage_known || account->group_bytes != SIZE_MAX)
-        hak_i_page_say(page, "\n");
+}
+
+static void say_group(const struct hak_account *account, struct hak_page *page)
+{
+    uint64_t used_bytes = account->group.used_bytes, limit_bytes = account->group.limit_bytes;
+    bool is_used = used_bytes != SIZE_MAX, is_limited = limit_bytes != SIZE_MAX;
+    if (is_used && is_limited)
+        hak_i_page_say(page, "Of the %b that its control group may use, it uses %b, with the cached files.\n",
+                       limit_bytes, used_bytes);
+    else if (is_used)
+        hak_i_page_say(page, "Its control group, with the cached files, uses %b; it has no limit.\n", used_bytes);
+    else if (is_limited)
+        hak_i_page_say(page, "Its control group may use %b.\n", limit_bytes);
 }
 
 /* --------------------------------------------------------------------------------------------- hakmem's count ---- */
@@ -108,6 +117,7 @@ static void say_page(const struct hak_account *account, struct hak_page *page)
     say_head(account, page);
     say_kernel(account, page);
     say_usage(account, page);
+    say_group(account, page);
     if (!account->started) {
         hak_i_page_say(page, "\nhakmem has no memory, for nothing was asked of it yet.\n");
         return;

@@ -78,8 +78,8 @@ void hak_i_os_release(void *address, size_t bytes);
 
 /*
  * Moves the pages at `from` to `to`, both committed; `from` stays committed and reads as 0. HAK_OS_NO_MEMORY: nothing
- * moved, the content of `to` is undefined. HAK_OS_REMADE: so it is, and no advice holds for `to` any more. HAK_OS_TAKEN:
- * nothing moved, and `to` must not be used any more.
+ * moved, the content of `to` is undefined. HAK_OS_REMADE: so it is, and no advice holds for `to` any more.
+ * HAK_OS_TAKEN: nothing moved, and `to` must not be used any more.
  */
 enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes);
 
@@ -120,8 +120,15 @@ bool hak_i_os_each_mapping(void (*visit)(void *arg, const struct hak_os_mapping 
  */
 size_t hak_i_os_paged_bytes(void *address, size_t bytes);
 
-/* What the process's control group uses, all its processes and their cached files together; SIZE_MAX: unknown. */
-size_t hak_i_os_group_bytes(void);
+/* Of a control group, all its processes and their cached files together. */
+struct hak_os_group {
+    size_t used_bytes;  /* SIZE_MAX: unknown */
+    size_t limit_bytes; /* SIZE_MAX: none below the physical memory */
+};
+
+/* The one of the process's groups, from its own up to the top that is seen, whose limit is the least; its own, if none
+   has one. */
+struct hak_os_group hak_i_os_group(void);
 
 /* ------------------------------------------------------------------------------------------- standard error ---- */
 

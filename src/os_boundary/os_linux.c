@@ -59,13 +59,18 @@ size_t hak_i_os_physical_bytes(void)
     return pages > 0 ? (size_t)pages * hak_i_os_page_bytes() : HAK_GIB;
 }
 
-size_t hak_i_os_memory_limit_bytes(void)
+struct hak_os_group hak_i_os_group(void)
 {
     int saved_errno = errno;
-    size_t group_bytes = hak_i_os_group_limit_bytes("");
+    struct hak_os_group group = hak_i_os_group_at("");
     errno = saved_errno;
-    size_t physical_bytes = hak_i_os_physical_bytes();
-    return group_bytes < physical_bytes ? group_bytes : physical_bytes;
+    return group;
+}
+
+size_t hak_i_os_memory_limit_bytes(void)
+{
+    size_t limit_bytes = hak_i_os_group().limit_bytes;
+    return limit_bytes != SIZE_MAX ? limit_bytes : hak_i_os_physical_bytes();
 }
 
 size_t hak_i_os_address_limit_bytes(void)

@@ -55,6 +55,7 @@ struct World {
     size_t page_bytes = 4 * KiB;
     size_t physical_bytes = 64 * MiB;
     size_t memory_limit_bytes = SIZE_MAX;
+    size_t group_bytes = SIZE_MAX;
     size_t limit_bytes = SIZE_MAX;
     size_t mapped_bytes = 0;
     std::function<void()> during_commit;
@@ -368,6 +369,12 @@ void set_memory_limit_bytes(size_t bytes)
     world.memory_limit_bytes = bytes;
 }
 
+void set_group_bytes(size_t bytes)
+{
+    Entry entry;
+    world.group_bytes = bytes;
+}
+
 void set_address_limit_bytes(size_t bytes)
 {
     Entry entry;
@@ -616,9 +623,10 @@ size_t hak_i_os_paged_bytes(void *address, size_t bytes)
     return SIZE_MAX;
 }
 
-size_t hak_i_os_group_bytes(void)
+struct hak_os_group hak_i_os_group(void)
 {
-    return SIZE_MAX;
+    Entry entry;
+    return {world.group_bytes, world.memory_limit_bytes};
 }
 
 void hak_i_os_keep_stderr(void) {}

@@ -43,6 +43,8 @@ void set_page_bytes(size_t bytes);
 void set_physical_bytes(size_t bytes);
 /** What the control groups leave; all of the physical memory after reset(). */
 void set_memory_limit_bytes(size_t bytes);
+/** What they use; unknown after reset(). */
+void set_group_bytes(size_t bytes);
 /** What RLIMIT_AS says; what is mapped is held to it, too. None after reset(). */
 void set_address_limit_bytes(size_t bytes);
 

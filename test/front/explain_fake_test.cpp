@@ -36,3 +36,20 @@ TEST(FrontExplainFake, StillSaysWhatWouldHelp)
     hak_free(block);
     EXPECT_NEAR(figure(explain(), "HAKMEM_DIRTY_MIN=0 would give back up to " HAK_AMOUNT), 10 << 20, 1 << 20);
 }
+
+TEST(FrontExplainFake, TellsTheControlGroupsLimitAndUse)
+{
+    fake_os::set_group_bytes(113 << 20);
+    EXPECT_NE(explain().find("\nIts control group, with the cached files, uses 113 MiB; it has no limit.\n"),
+              std::string::npos)
+        << explain();
+    fake_os::set_memory_limit_bytes(512 << 20);
+    EXPECT_NE(
+        explain().find("\nOf the 512 MiB that its control group may use, it uses 113 MiB, with the cached files.\n"),
+        std::string::npos)
+        << explain();
+    fake_os::set_group_bytes(SIZE_MAX);
+    EXPECT_NE(explain().find("\nIts control group may use 512 MiB.\n"), std::string::npos) << explain();
+    fake_os::set_memory_limit_bytes(SIZE_MAX);
+    EXPECT_EQ(explain().find("control group"), std::string::npos) << explain();
+}

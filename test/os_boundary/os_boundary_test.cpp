@@ -413,7 +413,7 @@ TEST(OsBoundary, TellsWhichPagesAreThere)
 
 TEST(OsBoundary, TellsWhatTheControlGroupUses)
 {
-    size_t bytes = hak_i_os_group_bytes();
+    size_t bytes = hak_i_os_group().used_bytes;
     if (bytes == SIZE_MAX) {
         GTEST_SKIP() << "no control group here counts memory";
     }
@@ -427,7 +427,7 @@ TEST(OsBoundaryDeathTest, SaysSoWhereNoFileCanBeOpened)
 {
     expect_without_files([] {
         hak_os_usage usage;
-        return !hak_i_os_usage(&usage) && !Mappings().told && hak_i_os_group_bytes() == SIZE_MAX;
+        return !hak_i_os_usage(&usage) && !Mappings().told && hak_i_os_group().used_bytes == SIZE_MAX;
     });
 }
 

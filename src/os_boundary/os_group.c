@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The memory limit of the process's control groups (cgroups), version 1 and 2. It is asked for while the heap is being
-// set up, so nothing here may allocate; open() and its kin may be somebody's who does, hence the bare system calls.
-#include <fcntl.h>
+// The memory of the process's control groups (cgroups), version 1 and 2: what it may be, and what it is.
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "os_boundary/os_private.h"
 
@@ -31,75 +27,35 @@ static void cut(struct path *path, size_t length)
     path->text[length] = '\0';
 }
 
-/* --------------------------------------------------------------------------------------------- reading files ---- */
-
-struct reader {
-    int file;
-    size_t at;
-    size_t length;
-    char bytes[256];
-};
-
-/* Of `path` behind `root`; where it cannot be opened, it has no lines. */
-static void open_lines(struct reader *reader, const char *root, const char *path)
+static bool open_below(struct hak_lines *lines, const char *root, const char *file)
 {
-    struct path whole = {0};
-    reader->at = reader->length = 0;
-    reader->file = -1;
-    if (append(&whole, root) && append(&whole, path))
-        reader->file = (int)syscall(SYS_openat, AT_FDCWD, whole.text, O_RDONLY | O_CLOEXEC, 0);
+    struct path path = {0};
+    return append(&path, root) && append(&path, file) && hak_i_os_lines_open(lines, path.text);
 }
 
-static void close_lines(struct reader *reader)
+/* A word such as "max" is none, and so is what nobody can have meant. */
+static size_t parse_number(const char *text)
 {
-    if (reader->file >= 0)
-        syscall(SYS_close, reader->file);
-}
-
-static bool refill(struct reader *reader)
-{
-    long length = reader->file < 0 ? 0 : syscall(SYS_read, reader->file, reader->bytes, sizeof reader->bytes);
-    reader->at = 0;
-    reader->length = length > 0 ? (size_t)length : 0;
-    return length > 0;
-}
-
-/* The next line without its end, cut at TEXT_BYTES; false: there are no more. */
-static bool read_line(struct reader *reader, char *line)
-{
-    size_t length = 0;
-    bool any = false;
-    while (reader->at != reader->length || refill(reader)) {
-        char letter = reader->bytes[reader->at++];
-        any = true;
-        if (letter == '\n')
-            break;
-        if (length < TEXT_BYTES - 1)
-            line[length++] = letter;
-    }
-    line[length] = '\0';
-    return any;
-}
-
-/* A word such as "max" is no limit, and so is what nobody can have meant. */
-static size_t parse_limit(const char *text)
-{
-    size_t limit = 0;
+    size_t number = 0;
     const char *digit = text;
     for (; *digit >= '0' && *digit <= '9'; digit++)
-        if (__builtin_mul_overflow(limit, 10, &limit) || __builtin_add_overflow(limit, *digit - '0', &limit))
+        if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, *digit - '0', &number))
             return SIZE_MAX;
-    return digit == text || *digit != '\0' ? SIZE_MAX : limit;
+    return digit == text || *digit != '\0' ? SIZE_MAX : number;
 }
 
-static size_t read_limit(const char *path)
+/* The number in a file of the folder; SIZE_MAX: there is none. */
+static size_t read_number(struct path *folder, const char *file)
 {
-    struct reader reader;
-    char line[TEXT_BYTES];
-    open_lines(&reader, "", path);
-    size_t limit = read_line(&reader, line) ? parse_limit(line) : SIZE_MAX;
-    close_lines(&reader);
-    return limit;
+    struct hak_lines lines;
+    size_t length = folder->length, number = SIZE_MAX;
+    if (append(folder, file) && hak_i_os_lines_open(&lines, folder->text)) {
+        const char *line = hak_i_os_lines_next(&lines);
+        number = line != NULL ? parse_number(line) : SIZE_MAX;
+        hak_i_os_lines_close(&lines);
+    }
+    cut(folder, length);
+    return number;
 }
 
 /* ------------------------------------------------------------------------------------ where a group is found ---- */
@@ -110,10 +66,12 @@ struct version {
     const char *controller; /* that the hierarchy has to have; "": any will do */
     const char *usual_place;
     const char *limit_file;
+    const char *usage_file;
 };
 
-static const struct version version_1 = {"cgroup", "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes"};
-static const struct version version_2 = {"cgroup2", "", "/sys/fs/cgroup", "/memory.max"};
+static const struct version version_1 = {"cgroup", "memory", "/sys/fs/cgroup/memory", "/memory.limit_in_bytes",
+                                         "/memory.usage_in_bytes"};
+static const struct version version_2 = {"cgroup2", "", "/sys/fs/cgroup", "/memory.max", "/memory.current"};
 
 /* Takes the text up to the next `divider` off the rest, which becomes NULL at the end. */
 static char *take_field(char **rest, char divider)
@@ -188,42 +146,51 @@ static const char *path_below(const char *seen, const char *group)
  */
 static size_t find_directory(struct path *path, const char *root, const struct version *version, const char *group)
 {
-    struct reader reader;
-    char line[TEXT_BYTES];
+    struct hak_lines lines;
     struct mount mount;
     const char *below = NULL;
     size_t top = append(path, root) && append(path, version->usual_place) ? path->length : 0;
-    open_lines(&reader, root, "/proc/self/mountinfo");
-    while (below == NULL && read_line(&reader, line)) {
+    if (!open_below(&lines, root, "/proc/self/mountinfo"))
+        return top;
+    for (char *line = hak_i_os_lines_next(&lines); line != NULL && below == NULL; line = hak_i_os_lines_next(&lines)) {
         if (!parse_mount(line, version, &mount))
             continue;
         cut(path, 0);
         top = append(path, root) && append(path, mount.place) ? path->length : 0;
         below = path_below(mount.group, group);
+        if (below != NULL)
+            (void)append(path, below);
     }
-    close_lines(&reader);
-    if (below != NULL)
-        (void)append(path, below);
+    hak_i_os_lines_close(&lines);
     return top;
 }
 
-/* ------------------------------------------------------------------------------------------------ the limits ---- */
+/* ------------------------------------------------------------------------------------------------ the groups ---- */
 
-static size_t smaller(size_t a, size_t b)
+/* Version 1 says more than any machine has where there is no limit. */
+static struct hak_os_group read_group(struct path *folder, const struct version *version)
 {
-    return a < b ? a : b;
+    size_t limit = read_number(folder, version->limit_file);
+    return (struct hak_os_group){.used_bytes = read_number(folder, version->usage_file),
+                                 .limit_bytes = limit < hak_i_os_physical_bytes() ? limit : SIZE_MAX};
+}
+
+/* Without limits, what was found first counts. */
+static struct hak_os_group tighter(struct hak_os_group found, struct hak_os_group other)
+{
+    bool is_first = found.limit_bytes == SIZE_MAX && found.used_bytes == SIZE_MAX;
+    return is_first || other.limit_bytes < found.limit_bytes ? other : found;
 }
 
 /* Each group is held to the limits of those above it, too. */
-static size_t least_limit_up_to(struct path *path, size_t top, const char *limit_file)
+static struct hak_os_group tightest_up_to(struct path *path, size_t top, const struct version *version,
+                                          struct hak_os_group found)
 {
-    size_t least = SIZE_MAX;
     for (;;) {
         size_t length = path->length;
-        if (append(path, limit_file))
-            least = smaller(least, read_limit(path->text));
+        found = tighter(found, read_group(path, version));
         if (length <= top)
-            return least;
+            return found;
         do
             length--;
         while (length > top && path->text[length] != '/');
@@ -232,29 +199,29 @@ static size_t least_limit_up_to(struct path *path, size_t top, const char *limit
 }
 
 /* "4:memory:/a/group" or "0::/a/group" */
-static size_t limit_of_line(char *line, const char *root)
+static struct hak_os_group tightest_of_line(char *line, const char *root, struct hak_os_group found)
 {
     char *number = take_field(&line, ':');
     char *controllers = take_field(&line, ':');
     if (line == NULL)
-        return SIZE_MAX;
+        return found;
     bool is_second = strcmp(number, "0") == 0 && *controllers == '\0';
     if (!is_second && !has_word(controllers, version_1.controller))
-        return SIZE_MAX;
+        return found;
     const struct version *version = is_second ? &version_2 : &version_1;
     struct path path = {0};
     size_t top = find_directory(&path, root, version, line);
-    return least_limit_up_to(&path, top, version->limit_file);
+    return tightest_up_to(&path, top, version, found);
 }
 
-size_t hak_i_os_group_limit_bytes(const char *root)
+struct hak_os_group hak_i_os_group_at(const char *root)
 {
-    struct reader reader;
-    char line[TEXT_BYTES];
-    size_t least = SIZE_MAX;
-    open_lines(&reader, root, "/proc/self/cgroup");
-    while (read_line(&reader, line))
-        least = smaller(least, limit_of_line(line, root));
-    close_lines(&reader);
-    return least;
+    struct hak_lines lines;
+    struct hak_os_group found = {.used_bytes = SIZE_MAX, .limit_bytes = SIZE_MAX};
+    if (!open_below(&lines, root, "/proc/self/cgroup"))
+        return found;
+    for (char *line = hak_i_os_lines_next(&lines); line != NULL; line = hak_i_os_lines_next(&lines))
+        found = tightest_of_line(line, root, found);
+    hak_i_os_lines_close(&lines);
+    return found;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The memory limit of control groups, read below a folder that stands for the root of the system.
+// The memory of control groups, read below a folder that stands for the root of the system.
 #include "os_boundary/os_boundary.h"
 #include "os_boundary/os_private.h"
 
@@ -19,14 +19,14 @@ constexpr size_t MiB = 1024 * 1024;
 const char *const UNLIMITED = "9223372036854771712\n";
 
 /** A folder of its own, in which the test writes what the kernel would. */
-class OsGroupLimit : public testing::Test {
+class OsGroup : public testing::Test {
 protected:
-    OsGroupLimit()
+    OsGroup()
     {
-        char name[] = "/tmp/hakmem_group_limit_XXXXXX";
+        char name[] = "/tmp/hakmem_group_XXXXXX";
         root_ = mkdtemp(name);
     }
-    ~OsGroupLimit() override { std::filesystem::remove_all(root_); }
+    ~OsGroup() override { std::filesystem::remove_all(root_); }
 
     void write(const std::string &path, const std::string &content) const
     {
@@ -49,14 +49,15 @@ protected:
                "34 25 0:29 " +
                seen + " " + place + " rw,nosuid - cgroup cgroup rw,memory\n");
     }
-    size_t limit() const { return hak_i_os_group_limit_bytes(root_.c_str()); }
+    size_t limit() const { return hak_i_os_group_at(root_.c_str()).limit_bytes; }
+    size_t used() const { return hak_i_os_group_at(root_.c_str()).used_bytes; }
 
     std::string root_;
 };
 
 } // namespace
 
-TEST_F(OsGroupLimit, IsNoneWhereThereAreNoGroups)
+TEST_F(OsGroup, IsNoneWhereThereAreNoGroups)
 {
     EXPECT_EQ(limit(), SIZE_MAX);
     groups("");
@@ -65,7 +66,7 @@ TEST_F(OsGroupLimit, IsNoneWhereThereAreNoGroups)
     EXPECT_EQ(limit(), SIZE_MAX);
 }
 
-TEST_F(OsGroupLimit, ReadsVersion2)
+TEST_F(OsGroup, ReadsVersion2)
 {
     groups("0::/work/web\n");
     mount_2();
@@ -76,7 +77,7 @@ TEST_F(OsGroupLimit, ReadsVersion2)
     EXPECT_EQ(limit(), SIZE_MAX);
 }
 
-TEST_F(OsGroupLimit, ReadsVersion1)
+TEST_F(OsGroup, ReadsVersion1)
 {
     groups("9:name=systemd:/\n8:cpu,cpuacct:/other\n4:memory:/work/web\n0::/\n");
     mount_1();
@@ -86,7 +87,7 @@ TEST_F(OsGroupLimit, ReadsVersion1)
     EXPECT_EQ(limit(), 256 * MiB);
 }
 
-TEST_F(OsGroupLimit, TakesTheLeastOfAllGroupsAbove)
+TEST_F(OsGroup, TakesTheLeastOfAllGroupsAbove)
 {
     groups("0::/a/b/c\n");
     mount_2();
@@ -102,7 +103,7 @@ TEST_F(OsGroupLimit, TakesTheLeastOfAllGroupsAbove)
     EXPECT_EQ(limit(), 1 * MiB) << "outside the hierarchy";
 }
 
-TEST_F(OsGroupLimit, TakesTheLeastOfBothVersions)
+TEST_F(OsGroup, TakesTheLeastOfBothVersions)
 {
     groups("4:memory:/a\n0::/b\n");
     mounts("30 21 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
@@ -114,7 +115,7 @@ TEST_F(OsGroupLimit, TakesTheLeastOfBothVersions)
     EXPECT_EQ(limit(), 10 * MiB);
 }
 
-TEST_F(OsGroupLimit, FindsAGroupThatAContainerSeesAsTheTop)
+TEST_F(OsGroup, FindsAGroupThatAContainerSeesAsTheTop)
 {
     groups("4:memory:/docker/0123\n");
     mount_1("/docker/0123");
@@ -125,7 +126,7 @@ TEST_F(OsGroupLimit, FindsAGroupThatAContainerSeesAsTheTop)
     EXPECT_EQ(limit(), 5 * MiB);
 }
 
-TEST_F(OsGroupLimit, TakesWhatIsSeenForAGroupThatIsNot)
+TEST_F(OsGroup, TakesWhatIsSeenForAGroupThatIsNot)
 {
     write("/sys/fs/cgroup/memory.max", "10485760\n");
     mount_2("/docker/0123");
@@ -142,7 +143,7 @@ TEST_F(OsGroupLimit, TakesWhatIsSeenForAGroupThatIsNot)
     EXPECT_EQ(limit(), 10 * MiB);
 }
 
-TEST_F(OsGroupLimit, FindsWhereGroupsAreMounted)
+TEST_F(OsGroup, FindsWhereGroupsAreMounted)
 {
     groups("0::/a\n");
     mount_2("/", "/dev/my\\040cgroups\\134");
@@ -151,7 +152,7 @@ TEST_F(OsGroupLimit, FindsWhereGroupsAreMounted)
     EXPECT_EQ(limit(), 10 * MiB);
 }
 
-TEST_F(OsGroupLimit, PrefersThePlaceWhereTheGroupIsSeen)
+TEST_F(OsGroup, PrefersThePlaceWhereTheGroupIsSeen)
 {
     groups("0::/a/b\n");
     mounts("30 21 0:26 /c /other rw - cgroup2 cgroup2 rw\n"
@@ -163,7 +164,7 @@ TEST_F(OsGroupLimit, PrefersThePlaceWhereTheGroupIsSeen)
     EXPECT_EQ(limit(), 10 * MiB);
 }
 
-TEST_F(OsGroupLimit, LooksAtTheUsualPlacesWithoutATableOfMounts)
+TEST_F(OsGroup, LooksAtTheUsualPlacesWithoutATableOfMounts)
 {
     write("/sys/fs/cgroup/memory.max", "10485760\n");
     write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "5242880\n");
@@ -173,7 +174,7 @@ TEST_F(OsGroupLimit, LooksAtTheUsualPlacesWithoutATableOfMounts)
     EXPECT_EQ(limit(), 5 * MiB);
 }
 
-TEST_F(OsGroupLimit, TakesNothingElseForALimit)
+TEST_F(OsGroup, TakesNothingElseForALimit)
 {
     groups("0::/\n");
     mount_2();
@@ -188,7 +189,36 @@ TEST_F(OsGroupLimit, TakesNothingElseForALimit)
     }
 }
 
-TEST_F(OsGroupLimit, SurvivesGarbage)
+TEST_F(OsGroup, TellsWhatTheGroupUses)
+{
+    groups("0::/a/b\n");
+    mount_2();
+    EXPECT_EQ(used(), SIZE_MAX);
+    write("/sys/fs/cgroup/a/memory.current", "30000000\n");
+    EXPECT_EQ(used(), 30000000u) << "its own is not told";
+    write("/sys/fs/cgroup/a/b/memory.current", "10000000\n");
+    EXPECT_EQ(used(), 10000000u);
+    groups("4:memory:/a/b\n0::/\n");
+    mount_1();
+    write("/sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", "20000000\n");
+    EXPECT_EQ(used(), 20000000u);
+}
+
+TEST_F(OsGroup, TellsWhatTheGroupUsesThatLimitsIt)
+{
+    groups("0::/a/b\n");
+    mount_2();
+    write("/sys/fs/cgroup/a/b/memory.current", "10000000\n");
+    write("/sys/fs/cgroup/a/b/memory.max", "104857600\n");
+    write("/sys/fs/cgroup/a/memory.current", "30000000\n");
+    write("/sys/fs/cgroup/a/memory.max", "209715200\n");
+    EXPECT_EQ(used(), 10000000u);
+    write("/sys/fs/cgroup/a/memory.max", "52428800\n");
+    EXPECT_EQ(limit(), 50 * MiB);
+    EXPECT_EQ(used(), 30000000u);
+}
+
+TEST_F(OsGroup, SurvivesGarbage)
 {
     const std::string longer(5000, 'x');
     write("/sys/fs/cgroup/memory.max", "4096\n");
@@ -208,6 +238,16 @@ TEST_F(OsGroupLimit, SurvivesGarbage)
     EXPECT_EQ(limit(), 4096u);
 }
 
+TEST_F(OsGroup, ReadsLinesOfAnyLength)
+{
+    mount_2();
+    write("/sys/fs/cgroup/a/memory.max", "4096\n");
+    for (size_t length : {2030, 2040, 2041, 2042, 2043, 2044, 2045, 2046, 2047, 2048, 2049, 4094, 4095, 4096, 9000}) {
+        groups("5:cpu:/" + std::string(length, 'x') + "\n0::/a");
+        EXPECT_EQ(limit(), 4096u) << length;
+    }
+}
+
 TEST(OsBoundary, TellsAMemoryLimitWithinTheMachine)
 {
     errno = ERANGE;
@@ -215,13 +255,15 @@ TEST(OsBoundary, TellsAMemoryLimitWithinTheMachine)
     EXPECT_EQ(errno, ERANGE);
     EXPECT_GT(limit, 0u);
     EXPECT_LE(limit, hak_i_os_physical_bytes());
-    EXPECT_EQ(limit, std::min(hak_i_os_group_limit_bytes(""), hak_i_os_physical_bytes()));
+    EXPECT_EQ(limit, std::min(hak_i_os_group().limit_bytes, hak_i_os_physical_bytes()));
 }
 
-TEST_F(OsGroupLimit, OfVersion1IsTheMachineWhereItSaysUnlimited)
+TEST_F(OsGroup, OfVersion1IsTheMachineWhereItSaysUnlimited)
 {
     groups("4:memory:/\n");
     mount_1();
     write("/sys/fs/cgroup/memory/memory.limit_in_bytes", UNLIMITED);
-    EXPECT_GE(limit(), hak_i_os_physical_bytes());
+    write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "4096\n");
+    EXPECT_EQ(limit(), SIZE_MAX);
+    EXPECT_EQ(used(), 4096u);
 }
