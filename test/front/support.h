@@ -204,17 +204,6 @@ inline hak_stats statistics()
     return stats;
 }
 
-/** One of each size around a class's edge up to 4 MiB, and as many at all alignments up to 512 KiB. */
-inline std::vector<void *> blocks_of_all_kinds()
-{
-    std::vector<void *> blocks;
-    for (size_t size : edge_sizes(4 * MiB)) {
-        blocks.push_back(hak_alloc(size));
-        blocks.push_back(hak_aligned_alloc(size_t{1} << (blocks.size() % 20), size / 2));
-    }
-    return blocks;
-}
-
 /** What the parts of a snapshot add up to; equal to committed_bytes while no thread is inside hakmem. */
 inline uint64_t sum_of_parts(const hak_stats &stats)
 {
