@@ -14,9 +14,10 @@
 namespace {
 
 constexpr char USAGE[] =
-    "usage: hakmem_benchmark_malloc --list             print the names, <workload>/<threads>\n"
-    "       hakmem_benchmark_malloc --run=NAME         run one; print its wall time, and the resident set: its peak\n"
-    "                                                  and what is left of it now that every block is freed\n"
+    "usage: hakmem_benchmark_malloc --list             print the names of the workloads\n"
+    "       hakmem_benchmark_malloc --run=NAME/THREADS run one with 1, 2, 4, 8, or 16 threads; print its wall time\n"
+    "                                                  and the resident set: its peak and what is left of it now\n"
+    "                                                  that every block is freed\n"
     "       hakmem_benchmark_malloc --spin=PROCESSORS  print the seconds that a fixed loop takes on the slowest\n"
     "       hakmem_benchmark_malloc --facts            print the compiler and the file that malloc comes from\n";
 
@@ -33,50 +34,23 @@ int fail(const char *what, const char *value)
     return EXIT_FAILURE;
 }
 
-std::string name_of(const Workload &workload, int threads)
-{
-    return workload.name + "/" + std::to_string(threads);
-}
-
 int list()
 {
     for (const Workload &workload : all_workloads()) {
-        for (int threads : THREAD_COUNTS) {
-            std::puts(name_of(workload, threads).c_str());
-        }
+        std::puts(workload.name.c_str());
     }
-    return EXIT_SUCCESS;
-}
-
-/// Google Benchmark's own figures are means over the workers; seconds_in_loops() is wanted instead.
-class Silence : public benchmark::BenchmarkReporter {
-public:
-    bool ReportContext(const Context &) override { return true; }
-    void ReportRuns(const std::vector<Run> &) override {}
-};
-
-int run(const Workload &workload, int threads)
-{
-    const auto work = static_cast<std::int64_t>(scaled(static_cast<std::size_t>(workload.fixed_work)));
-    add_benchmark(workload)->Threads(threads)->Iterations(work / threads);
-    Silence silence;
-    benchmark::RunSpecifiedBenchmarks(&silence);
-    const double rss_after_free_bytes = rss_bytes();
-    std::printf("{\"seconds\": %.9f, \"peak_rss_bytes\": %.0f, \"rss_after_free_bytes\": %.0f}\n", seconds_in_loops(),
-                peak_rss_bytes(), rss_after_free_bytes);
     return EXIT_SUCCESS;
 }
 
 int run(const char *name)
 {
-    for (const Workload &workload : all_workloads()) {
-        for (int threads : THREAD_COUNTS) {
-            if (name_of(workload, threads) == name) {
-                return run(workload, threads);
-            }
-        }
+    if (!run_fixed_work(name)) {
+        return fail("there is no workload and number of threads", name);
     }
-    return fail("--list names no", name);
+    const double rss_after_free_bytes = rss_bytes();
+    std::printf("{\"seconds\": %.9f, \"peak_rss_bytes\": %.0f, \"rss_after_free_bytes\": %.0f}\n", seconds_in_loops(),
+                peak_rss_bytes(), rss_after_free_bytes);
+    return EXIT_SUCCESS;
 }
 
 double seconds_of_a_fixed_loop(int processor)

@@ -57,7 +57,7 @@ private:
     std::size_t pushed_seen_ = 0;
 };
 
-std::array<Ring, 2> rings;
+std::array<Ring, MOST_THREADS / 2> rings;
 
 void produce(benchmark::State &state, Ring &ring)
 {

@@ -86,6 +86,21 @@ private:
 
 LoopClock loop_clock;
 
+/// Google Benchmark's own figures are means over the workers; seconds_in_loops() is wanted instead.
+class Silence : public benchmark::BenchmarkReporter {
+public:
+    bool ReportContext(const Context &) override { return true; }
+    void ReportRuns(const std::vector<Run> &) override {}
+};
+
+void run_fixed_work(const Workload &workload, int threads)
+{
+    const auto work = static_cast<std::int64_t>(scaled(static_cast<std::size_t>(workload.fixed_work)));
+    add_benchmark(workload)->Threads(threads)->Iterations(std::max<std::int64_t>(work / threads, 1));
+    Silence silence;
+    benchmark::RunSpecifiedBenchmarks(&silence);
+}
+
 } // namespace
 
 std::size_t scaled(std::size_t full)
@@ -206,6 +221,19 @@ benchmark::internal::Benchmark *add_benchmark(const Workload &workload)
         entry->Arg(argument);
     }
     return entry->UseRealTime();
+}
+
+bool run_fixed_work(const std::string &name)
+{
+    for (const Workload &workload : all_workloads()) {
+        for (int threads = 1; threads <= MOST_THREADS; threads *= 2) {
+            if (name == workload.name + "/" + std::to_string(threads)) {
+                run_fixed_work(workload, threads);
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 bool register_workload(const char *name, Body *body, std::int64_t fixed_work, std::vector<std::int64_t> arguments)

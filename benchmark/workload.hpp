@@ -157,12 +157,15 @@ struct Workload {
     std::vector<std::int64_t> arguments;
 };
 
-constexpr int THREAD_COUNTS[] = {1, 2, 4};
+constexpr int MOST_THREADS = 16; // a power of two, as every number of them
 
 std::vector<Workload> &all_workloads();
 
 /// Makes it a Google Benchmark, still without thread counts.
 benchmark::internal::Benchmark *add_benchmark(const Workload &workload);
+
+/// Does the fixed work of `<workload>/<threads>`; false: there is none of that name. Prints nothing.
+bool run_fixed_work(const std::string &name);
 
 /// Always true, to be the initial value of a constant in each file.
 bool register_workload(const char *name, Body *body, std::int64_t fixed_work, std::vector<std::int64_t> arguments = {});

@@ -26,7 +26,7 @@ class Program:
         except Failure as failure:
             raise Refusal(str(failure))
 
-    def names(self):
+    def workloads(self):
         return self.ask("--list")[0].split()
 
     def facts(self, allocator):
