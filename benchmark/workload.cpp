@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -60,11 +61,11 @@ double bytes_in_status(const std::string &name)
 /// What all workers of a loop share: between its two barriers all of them are inside.
 class LoopClock {
 public:
-    void arrive()
+    void arrive(int workers)
     {
         const std::lock_guard<std::mutex> guard(mutex_);
         last_arrival_ = std::chrono::steady_clock::now();
-        is_running_ = true;
+        is_running_ = ++arrived_ == workers;
     }
     void leave()
     {
@@ -73,14 +74,17 @@ public:
         if (is_running_) {
             seconds_ += std::chrono::duration<double>(now - last_arrival_).count();
             is_running_ = false;
+            arrived_ = 0;
         }
     }
+    bool is_running() const { return is_running_.load(std::memory_order_relaxed); }
     double seconds() const { return seconds_; }
 
 private:
     std::mutex mutex_;
     std::chrono::steady_clock::time_point last_arrival_;
-    bool is_running_ = false;
+    int arrived_ = 0;
+    std::atomic<bool> is_running_{false}; // read by workers at any time
     double seconds_ = 0;
 };
 
@@ -186,7 +190,7 @@ Sizes Sizes::log_uniform(std::size_t smallest, std::size_t largest)
 
 Report::Report(benchmark::State &state) : state_(state), at_start_(Usage::of_this_thread())
 {
-    loop_clock.arrive();
+    loop_clock.arrive(state.threads());
 }
 
 void Report::finish(std::int64_t items_per_iteration, const Usage &of_other_threads)
@@ -206,6 +210,11 @@ void Report::finish(std::int64_t items_per_iteration, const Usage &of_other_thre
 double seconds_in_loops()
 {
     return loop_clock.seconds();
+}
+
+bool all_workers_are_in_loop()
+{
+    return loop_clock.is_running();
 }
 
 std::vector<Workload> &all_workloads()

@@ -148,6 +148,9 @@ private:
 /// Wall time of all timed loops so far: of each, from the last worker's arrival to the first one's leaving.
 double seconds_in_loops();
 
+/// Whether this is such a time.
+bool all_workers_are_in_loop();
+
 using Body = void(benchmark::State &);
 
 struct Workload {
