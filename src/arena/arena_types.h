@@ -95,6 +95,7 @@ struct hak_arena {
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
     size_t credit_units;
     uint64_t credit_ms;     /* when credit last changed */
+    size_t purging_units;   /* held, and on their way back to the system */
     uint64_t last_purge_ms; /* when pages were last given back to keep the bound */
     uint64_t purged_units;
     uint64_t repurchased_units;

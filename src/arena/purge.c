@@ -32,7 +32,7 @@ static size_t written_units(const struct hak_arena *arena)
 static size_t live_units(const struct hak_arena *arena)
 {
     size_t held = arena->committed_units - arena->free_units;
-    size_t kept = arena->cache.units + retained_units(arena);
+    size_t kept = arena->cache.units + retained_units(arena) + arena->purging_units;
     return held > kept ? held - kept : 0;
 }
 
@@ -161,12 +161,15 @@ static size_t purge_victims(struct hak_arena *arena, const struct victim *victim
 {
     bool purged[BATCH_SPANS];
     size_t total_units = 0;
+    for (size_t i = 0; i < count; i++)
+        arena->purging_units += victims[i].span.units;
     hak_i_base_unlock(&arena->lock);
     for (size_t i = 0; i < count; i++)
         purged[i] = purge_victim(arena, &victims[i]);
     hak_i_base_lock(&arena->lock);
     for (size_t i = 0; i < count; i++) {
         struct hak_span span = victims[i].span;
+        arena->purging_units -= span.units;
         hak_i_arena_put_locked(arena, span.first, span.units, purged[i] ? 0 : span.units);
         arena->purge_refused |= !purged[i];
         if (!purged[i])

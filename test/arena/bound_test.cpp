@@ -119,6 +119,21 @@ TEST_F(ArenaBound, FallsWithTheLiveMemory)
     expect_within_bound();
 }
 
+TEST_F(ArenaBound, CountsNothingAsLiveThatIsOnItsWayBack)
+{
+    hak_i_base_options.dirty_min = 0;
+    hak_i_base_options.dirty_percent = 25;
+    std::vector<Span> longer = written_spans(1, mib(16));
+    std::vector<Span> spans = written_spans(16, mib(1));
+    bool meanwhile = false;
+    fake_os::during_purge([&] {
+        release_all(spans);
+        meanwhile = true;
+    });
+    release_all(longer);
+    EXPECT_TRUE(meanwhile);
+}
+
 TEST_F(ArenaBound, CanBeNothingAndEverything)
 {
     hak_i_base_options.dirty_min = 0;

@@ -118,7 +118,8 @@ public:
     size_t written_units() const { return arena.dirty_units + arena.cache.units + arena.retained_bytes / UNIT; }
     size_t live_units() const
     {
-        return arena.committed_units - arena.free_units - arena.cache.units - arena.retained_bytes / UNIT;
+        return arena.committed_units - arena.free_units - arena.cache.units - arena.retained_bytes / UNIT -
+               arena.purging_units;
     }
     /** max(dirty_min, dirty_percent of live) + credit */
     size_t bound_units() const

@@ -59,6 +59,7 @@ struct World {
     size_t limit_bytes = SIZE_MAX;
     size_t mapped_bytes = 0;
     std::function<void()> during_commit;
+    std::function<void()> during_purge;
     uint64_t now_ms = 1000000;
     bool privileged = false;
     bool fences_refused = false;
@@ -211,12 +212,12 @@ bool note(hak_os_call kind, uintptr_t address, size_t bytes, bool done)
     return done;
 }
 
-void run_what_happens_meanwhile()
+void run_once(std::function<void()> &meant)
 {
     std::function<void()> action;
     {
         Entry entry;
-        std::swap(action, world.during_commit);
+        std::swap(action, meant);
     }
     if (action) {
         action();
@@ -418,6 +419,12 @@ void during_commit(std::function<void()> action)
     world.during_commit = std::move(action);
 }
 
+void during_purge(std::function<void()> action)
+{
+    Entry entry;
+    world.during_purge = std::move(action);
+}
+
 std::vector<Call> calls()
 {
     Entry entry;
@@ -529,7 +536,7 @@ enum hak_os_result hak_i_os_map_at(void *address, size_t bytes)
 
 bool hak_i_os_commit(void *address, size_t bytes)
 {
-    run_what_happens_meanwhile();
+    run_once(world.during_commit);
     Entry entry;
     uintptr_t first = reinterpret_cast<uintptr_t>(address);
     require_pages(first, bytes);
@@ -543,6 +550,7 @@ bool hak_i_os_commit(void *address, size_t bytes)
 
 bool hak_i_os_purge(void *address, size_t bytes)
 {
+    run_once(world.during_purge);
     Entry entry;
     uintptr_t first = reinterpret_cast<uintptr_t>(address);
     require_pages(first, bytes);

@@ -62,6 +62,8 @@ void refuse_moves(size_t count, hak_os_result answer);
 
 /** Runs this in the middle of the next hak_i_os_commit(), as another thread might. */
 void during_commit(std::function<void()> action);
+/** The same at the start of the next hak_i_os_purge(). */
+void during_purge(std::function<void()> action);
 
 /** The calls since reset() or forget_calls(). */
 std::vector<Call> calls();
