@@ -13,23 +13,13 @@
 
 static void list(struct hak_heap *heap, struct hak_slab *slab)
 {
-    struct hak_stack *stack = &heap->stacks[slab->class_index];
-    slab->previous = NULL;
-    slab->next = stack->rooms;
-    if (slab->next != NULL)
-        slab->next->previous = slab;
-    stack->rooms = slab;
+    hak_i_rooms_add(&heap->stacks[slab->class_index].rooms, slab);
     slab->listed = true;
 }
 
 void hak_i_heap_unlist(struct hak_heap *heap, struct hak_slab *slab)
 {
-    if (slab->previous != NULL)
-        slab->previous->next = slab->next;
-    else
-        heap->stacks[slab->class_index].rooms = slab->next;
-    if (slab->next != NULL)
-        slab->next->previous = slab->previous;
+    hak_i_rooms_remove(&heap->stacks[slab->class_index].rooms, slab);
     slab->listed = false;
 }
 
@@ -250,7 +240,8 @@ static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, voi
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     unsigned taken = 0;
-    for (struct hak_slab *slab = stack->rooms; slab != NULL && taken < count; slab = stack->rooms) {
+    while (stack->rooms != NULL && taken < count) {
+        struct hak_slab *slab = hak_i_rooms_lowest(stack->rooms);
         before_taking(heap, stack, slab);
         taken += hak_i_slab_take(slab, count - taken, blocks + taken);
         if (!hak_i_slab_has_room(slab))
@@ -312,7 +303,7 @@ void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index)
     hak_i_heap_enter(heap);
     if (stack->rooms == NULL && hak_i_stack_count(heap, class_index) == 0)
         bind_new(heap, class_index);
-    struct hak_slab *slab = stack->rooms;
+    struct hak_slab *slab = hak_i_rooms_lowest(stack->rooms);
     void *block = NULL;
     if (slab != NULL) {
         before_taking(heap, stack, slab);

@@ -26,7 +26,8 @@ static bool granted_is_right(const struct hak_heap *heap)
 
 static bool rooms_are_sound(const struct hak_heap *heap, unsigned class_index)
 {
-    for (const struct hak_slab *slab = heap->stacks[class_index].rooms; slab != NULL; slab = slab->next)
+    struct hak_slab *rooms = heap->stacks[class_index].rooms;
+    for (struct hak_slab *slab = hak_i_rooms_lowest(rooms); slab != NULL; slab = hak_i_rooms_next(rooms, slab))
         if (slab->class_index != class_index || hak_load_relaxed(&slab->owner) != &heap->inbox || !slab->listed ||
             hak_i_slab_audit(heap->heaps->slabs, slab) != 0)
             return false;

@@ -71,6 +71,15 @@ void hak_i_heap_release_empties(struct hak_heap *heap);
 void hak_i_heap_adopt(struct hak_heap *heap, struct hak_slab *slab);
 void hak_i_heap_unlist(struct hak_heap *heap, struct hak_slab *slab);
 
+/* ------------------------------------------------------------------------------- rooms.c: slabs by address ---- */
+
+void hak_i_rooms_add(struct hak_slab **rooms, struct hak_slab *slab);
+void hak_i_rooms_remove(struct hak_slab **rooms, struct hak_slab *slab);
+
+/* NULL: there is none. */
+struct hak_slab *hak_i_rooms_lowest(struct hak_slab *rooms);
+struct hak_slab *hak_i_rooms_next(struct hak_slab *rooms, const struct hak_slab *slab);
+
 /* ------------------------------------------------------------------------------------------- stack.c: stacks ---- */
 
 void hak_i_stacks_init(struct hak_heap *heap);

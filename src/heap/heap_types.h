@@ -55,7 +55,7 @@ struct hak_stack {
     void **first; /* atomic (relaxed) because statistics look */
     uint32_t slots;
     uint32_t capacity;
-    struct hak_slab *rooms; /* slabs of this class with room */
+    struct hak_slab *rooms; /* slabs of this class with room, by address; see rooms.c */
     struct hak_slab *kept;  /* one of them, empty, kept for the next need */
     uint32_t run;           /* slow events of the same kind in a row */
     bool flushed_last;      /* the kind: a flush, not a refill */
@@ -117,7 +117,7 @@ struct hak_heap_sample {
  * A thread's heap: immortal, held by one thread at a time or idle.
  *   H1  granted_bytes is the sum over the classes of capacity * block_bytes, at most the bound of stack.c plus one
  *       block per pool class
- *   H2  every slab whose owner is this inbox and which has room is on the `rooms` list of its class
+ *   H2  every slab whose owner is this inbox and which has room is among the `rooms` of its class
  *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
  */
 struct hak_heap {

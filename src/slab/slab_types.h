@@ -63,7 +63,7 @@ enum hak_slab_state {
  *   S3  bit w of summary is set  =>  remote[w] != 0  (but for the moment in which the owner collects)
  *   S4  summary != 0  =>  the slab is on exactly one inbox or one drained list, or its freer is about to push it
  *   S6  every unit of the span leads to this record
- *   S5  listed  <=>  the slab is on its heap's list of slabs with room, which is so  <=>  it has room
+ *   S5  listed  <=>  the slab is among its heap's slabs with room, which is so  <=>  it has room
  */
 struct hak_slab {
     uintptr_t start;     /* atomic where other threads look: statistics */
@@ -78,9 +78,10 @@ struct hak_slab {
     uint64_t summary HAK_ALIGNED(HAK_CACHE_LINE_BYTES);                /* atomic */
     struct hak_inbox *owner;                                           /* atomic */
     struct hak_slab *next_pending; /* written by the pusher, read by who took the inbox */
-    struct hak_slab *next;         /* on the owner's list, or among unused records */
-    struct hak_slab *previous;
-    uint16_t free_count; /* atomic for statistics */
+    struct hak_slab *next;         /* among unused records */
+    struct hak_slab *lower;        /* among the owner's slabs with room, where those at lower addresses are */
+    struct hak_slab *higher;       /* and those at higher ones */
+    uint16_t free_count;           /* atomic for statistics */
     bool listed;
 };
 

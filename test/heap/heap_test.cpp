@@ -2,6 +2,7 @@
 // One heap and its slabs: what is kept, what goes back, what a program's double free does.
 #include "heap/machine.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace hak_test;
@@ -108,6 +109,25 @@ TEST_F(Heap, AKeptSlabServesTheNextNeed)
     }
     EXPECT_FALSE(kept->retained);
     EXPECT_EQ(machine_.held_units(), held);
+}
+
+TEST_F(Heap, BlocksComeFromTheLowestSlabWithRoom)
+{
+    std::mt19937_64 random = random_numbers("Heap.BlocksComeFromTheLowestSlabWithRoom");
+    constexpr size_t slabs = 100;
+    const size_t per_slab = hak_i_slab_classes[CLASS_1K].block_count;
+    std::vector<void *> blocks = alloc_many(CLASS_1K, slabs * per_slab);
+    std::vector<void *> freed;
+    for (size_t i = 0; i < slabs; i++) {
+        freed.push_back(blocks[i * per_slab + random() % per_slab]);
+    }
+    std::shuffle(freed.begin(), freed.end(), random);
+    free_all(freed);
+    hak_i_heap_flush(heap_);
+    std::sort(freed.begin(), freed.end());
+    for (void *lowest : freed) {
+        EXPECT_EQ(alloc(CLASS_1K), lowest);
+    }
 }
 
 TEST_F(Heap, PurgeGivesEverythingBackWhenNothingIsLive)

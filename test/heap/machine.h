@@ -5,6 +5,7 @@
 
 #include "heap/heap.h"
 #include "heap/heap_hot.h"
+#include "heap/heap_private.h"
 #include "slab/ground.h"
 
 #include <gtest/gtest.h>
@@ -203,7 +204,8 @@ private:
         bool sound = true;
         for_each_heap([&](hak_heap *heap) {
             for (const hak_stack &stack : heap->stacks) {
-                for (hak_slab *slab = stack.rooms; slab != nullptr; slab = slab->next) {
+                for (hak_slab *slab = hak_i_rooms_lowest(stack.rooms); slab != nullptr;
+                     slab = hak_i_rooms_next(stack.rooms, slab)) {
                     sound = sound && listed.emplace(slab, &heap->inbox).second;
                 }
             }
