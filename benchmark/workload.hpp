@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "allocator.hpp"
+#include "random.hpp"
 
 constexpr std::size_t KiB = 1024;
 constexpr std::size_t MiB = 1024 * KiB;
@@ -44,28 +45,6 @@ struct Usage {
 
 /// Runs `body(argument)` in a new thread, on the caller's processor, and waits for its end.
 void run_in_new_thread(void *(*body)(void *), void *argument);
-
-/// xorshift64*
-class Random {
-public:
-    explicit Random(std::uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u + 1) {}
-    std::uint64_t next()
-    {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return state_ * 0x2545F4914F6CDD1Du;
-    }
-
-private:
-    std::uint64_t state_;
-};
-
-/// Where in 0 … count - 1 a draw of Random falls; uses its low half only.
-inline std::size_t index_of(std::uint64_t draw, std::size_t count)
-{
-    return static_cast<std::size_t>((static_cast<std::uint64_t>(static_cast<std::uint32_t>(draw)) * count) >> 32);
-}
 
 /// Sizes drawn beforehand; uses the high bits of a draw, so one draw gives both an index and a size.
 class Sizes {
