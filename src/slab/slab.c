@@ -182,6 +182,26 @@ void *hak_i_slab_find_double(const struct hak_slab *slab)
     return NULL;
 }
 
+/*
+ * A copy of the local bitmap takes the blocks up, so a block met before looks like one that is free. The quotient is
+ * taken whole, for then it is beyond `carved` for every address that is not in the slab.
+ */
+bool hak_i_slab_are_out(const struct hak_slab *slab, void *const *blocks, unsigned count)
+{
+    uint64_t inverse = hak_i_slab_class(slab)->inverse;
+    uintptr_t start = slab->start;
+    uint64_t carved = slab->carved;
+    uint64_t met[HAK_SLAB_WORDS];
+    memcpy(met, slab->local, sizeof met);
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t index = (uint64_t)((unsigned __int128)((uintptr_t)blocks[i] - start) * inverse >> 64);
+        if (index >= carved || (met[index / 64] >> index % 64 & 1) != 0)
+            return false;
+        met[index / 64] |= (uint64_t)1 << index % 64;
+    }
+    return true;
+}
+
 uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits)
 {
     uint64_t wrong = (bits & slab->local[word]) | (bits & ~carved_bits(slab, word));

@@ -33,6 +33,9 @@ unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **blocks);
 /* A block that was never used and reads as 0, or NULL when the slab has none. */
 void *hak_i_slab_take_clean(struct hak_slab *slab);
 
+/* Whether the blocks are distinct, all of this slab, each handed out once and not free here. */
+bool hak_i_slab_are_out(const struct hak_slab *slab, void *const *blocks, unsigned count);
+
 /* Makes blocks free here. Bits that were free already or never used are left out of it and returned. */
 uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits);
 

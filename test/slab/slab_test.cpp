@@ -70,6 +70,27 @@ TEST_F(Slab, TakesFreedBlocksInAddressOrderBeforeUnusedOnes)
     EXPECT_EQ(slab->carved, 302);
 }
 
+TEST_F(Slab, KnowsWhetherBlocksAreOut)
+{
+    hak_slab *slab = bound(CLASS_64), *other = bound(CLASS_64);
+    std::vector<void *> blocks = take(slab, 130);
+    EXPECT_TRUE(hak_i_slab_are_out(slab, blocks.data(), 130));
+    auto out = [&](void *block) {
+        void *three[] = {blocks[0], block, blocks[129]};
+        return hak_i_slab_are_out(slab, three, 3);
+    };
+    EXPECT_TRUE(out(blocks[64]));
+    EXPECT_FALSE(out(blocks[0])) << "twice";
+    EXPECT_FALSE(out(blocks[129])) << "twice";
+    EXPECT_FALSE(out(hak_i_slab_block(slab, 130))) << "never used";
+    EXPECT_FALSE(out(take(other, 1)[0])) << "another slab's";
+    EXPECT_FALSE(out(reinterpret_cast<void *>(slab->start - 64)));
+    EXPECT_FALSE(out(static_cast<char *>(blocks[64]) + (uintptr_t{1} << 38))) << "its number is 64 in 32 bits";
+    ASSERT_TRUE(give(slab, blocks[64]));
+    EXPECT_FALSE(out(blocks[64])) << "free";
+    EXPECT_TRUE(out(blocks[65]));
+}
+
 TEST_F(Slab, NoBlockIsLostOrGivenTwiceOverALongRandomRun)
 {
     std::mt19937_64 random = random_numbers("Slab.NoBlockIsLostOrGivenTwiceOverALongRandomRun");
