@@ -47,13 +47,51 @@ bit closing;
            assert(!awaited[s] && !remote[s] && !summary[s]); printf("worker %d: releases slab %d\n", me, s); \
            carved[s] = 0; local_bits[s] = 0; owner_of[s] = NOBODY }
 #define TAKE(s) \
-    :: d_step { mine != NOBODY && owner_of[s] == h -> \
+    :: d_step { mine != NOBODY && owner_of[s] == h && MAY_TAKE(s) -> \
            printf("worker %d: takes slab %d of heap %d\n", me, s, h); owner_of[s] = mine }
 #define CLAIM_TO_KEEP(heap) \
-    :: d_step { works && mine == NOBODY && linked[heap] && (!closing || LINKS(inbox[heap])) -> \
+    :: d_step { works && mine == NOBODY && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
            claim(heap); mine = heap }
 #define CLAIM_TO_TAKE(heap) \
-    :: d_step { works && mine != NOBODY && linked[heap] && (!closing || LINKS(inbox[heap])) -> claim(heap) }
+    :: d_step { works && mine != NOBODY && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
+           claim(heap) }
+
+// What is on a stack when its heap is given up stays there.
+#ifdef STACKS
+byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when there are none
+#define IS_STACKED(s, heap) (stack[s] && stack_of[s] == (heap))
+#if SLABS == 1
+#define HAS_STACK(heap) IS_STACKED(0, heap)
+#else
+#define HAS_STACK(heap) (IS_STACKED(0, heap) || IS_STACKED(1, heap))
+#endif
+#ifdef BROKEN_STACKED_SLAB_TAKEN
+#define MAY_TAKE(s) true
+#else
+#define MAY_TAKE(s) (!stack[s])
+#endif
+#define PUSH(s, b) \
+    :: d_step { !closing && mine != NOBODY && owner_of[s] == mine && (live[s] & BIT(b)) -> \
+           MOVE(live, stack, BIT(b), s); stack_of[s] = mine }
+#define POP(s, b) \
+    :: d_step { !closing && mine != NOBODY && IS_STACKED(s, mine) && (stack[s] & BIT(b)) -> \
+           assert(owner_of[s] == mine); MOVE(stack, live, BIT(b), s); if :: !stack[s] -> stack_of[s] = 0 :: else fi }
+#define FLUSH(s, heap) \
+    :: d_step { heap != NOBODY && IS_STACKED(s, heap) -> \
+           printf("thread %d: flushes slab %d from the stack of heap %d\n", me, s, heap); \
+           assert(owner_of[s] == heap); MOVE(stack, local_bits, stack[s], s); stack_of[s] = 0 }
+#define FLUSH_OWN(s) FLUSH(s, mine)
+#define FLUSH_IDLE(s) FLUSH(s, h)
+#define STACK_IS_OWNERS(s) (!stack[s] || owner_of[s] == stack_of[s])
+#else
+#define HAS_STACK(heap) false
+#define MAY_TAKE(s) true
+#define PUSH(s, b)
+#define POP(s, b)
+#define FLUSH_OWN(s)
+#define FLUSH_IDLE(s)
+#define STACK_IS_OWNERS(s) true
+#endif
 
 #define GIVE_UP \
     :: d_step { mine != NOBODY && !closing -> \
@@ -79,6 +117,9 @@ end:
     EACH_SLAB(CARVE)
     EACH_BLOCK(ALLOCATE)
     EACH_SLAB(RELEASE)
+    EACH_BLOCK(PUSH)
+    EACH_BLOCK(POP)
+    EACH_SLAB(FLUSH_OWN)
     CLAIM_TO_KEEP(0); goto drain
     CLAIM_TO_KEEP(1); goto drain
     CLAIM_TO_TAKE(0); goto drain
@@ -197,6 +238,7 @@ next_slab:
     :: else
     fi;
     do
+    EACH_SLAB(FLUSH_IDLE)
     EACH_SLAB(TAKE)
     :: break
     od;
@@ -227,7 +269,8 @@ next_slab:
 #define CHECK_SLAB(s) \
     assert(summary[s] == ((remote[s] & WORD_MASK(0)) != 0) + 2 * ((remote[s] & WORD_MASK(1)) != 0)); \
     assert((summary[s] != 0) == ((listed & BIT(s)) != 0)); \
-    assert((owner_of[s] == NOBODY) == !carved[s]);
+    assert((owner_of[s] == NOBODY) == !carved[s]); \
+    assert(STACK_IS_OWNERS(s));
 #define CHECK_ALL_COLLECTED(s) assert(local_bits[s] == carved[s]);
 
 proctype auditor() {

@@ -88,9 +88,13 @@ one_slab="-DSLABS=1 -DBLOCKS=2 -DWORD_BLOCKS=1"
 holds handover "1 slab of 2 blocks, all comes home" "$one_slab -DCLOSING"
 holds handover "2 workers, 1 slab of 2 blocks" "$one_slab -DWORKERS=2"
 holds handover "2 slabs" "-DPENDING_LIMIT=2"
+holds handover "1 slab of 2 blocks, stacks stay, all comes home" "$one_slab -DCLOSING -DSTACKS"
+holds handover "2 workers, 1 slab of 2 blocks, stacks stay" "$one_slab -DWORKERS=2 -DSTACKS"
 fails handover "foreign slab collected" "$one_slab -DBROKEN_FOREIGN_SLAB_COLLECTED" "owner_of[s]==h" \
     "only the holder of its heap writes a slab's local bitmap"
 fails handover "idle mark stored, not compared" "$one_slab -DBROKEN_IDLE_MARK_STORED" "listed" "$listed"
+fails handover "slab taken that a stack holds blocks of" "$one_slab -DSTACKS -DBROKEN_STACKED_SLAB_TAKEN" \
+    "owner_of[0]==" "who pops or flushes a block holds its slab's heap"
 fails handover "slab size read after the push" "$one_slab -DBROKEN_RECORD_READ_AFTER_PUSH" "awaited[" "$released"
 
 fails pending_flag "as it is" "" "awaited[" "$released" show

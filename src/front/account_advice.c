@@ -141,9 +141,9 @@ static void advise_on_stacks(struct advice *advice)
         return;
     hak_i_page_say(
         advice->page,
-        "%b are free on the stacks of %u thread~. Each thread gives its own back when it calls hak_purge() or "
-        "ends.",
-        stats->cached_bytes, stats->heaps - stats->idle_heaps);
+        "%b are free on the stacks of %u thread~ and %u idle heap~. Each thread gives its own back when it calls "
+        "hak_purge(), and most of it when it ends; hak_purge() takes what lies at idle heaps, too.",
+        stats->cached_bytes, stats->heaps - stats->idle_heaps, stats->idle_heaps);
     if (hak_load_relaxed(&hak_i_base_options.pool_prewarm) != HAK_PREWARM_OFF)
         hak_i_page_say(advice->page, " HAKMEM_POOL_PREWARM=off would put less there at first.");
     hak_i_page_say(advice->page, "\n");

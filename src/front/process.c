@@ -77,7 +77,7 @@ static void *find_double(void)
 {
     struct hak_heap *heap = hak_i_front_heap();
     void *block = heap == NULL || heap->busy ? NULL : hak_i_heap_find_double(heap);
-    return block != NULL ? block : hak_i_heaps_find_double_pending(&hak_i_process.heaps);
+    return block != NULL ? block : hak_i_heaps_find_double_idle(&hak_i_process.heaps);
 }
 
 static void look_for_doubles(void)

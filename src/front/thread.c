@@ -46,7 +46,7 @@ static void at_thread_end(void *value)
         return;
     struct hak_heap *heap = (struct hak_heap *)value;
     hak_i_self = &hak_i_front_departed;
-    hak_i_heap_flush(heap);
+    hak_i_heap_put_away(heap);
     hak_i_front_report_findings(heap, "thread end");
     hak_i_heap_release(heap);
     hak_i_front_budget_at_thread_end();

@@ -42,11 +42,17 @@ static void unlink_idle(struct hak_heaps *heaps, struct hak_heap *heap)
     hak_store_relaxed(&heaps->idle_count, heaps->idle_count - 1);
 }
 
-/* What was pending while the heap was idle becomes its holder's. */
 static void take_inbox(struct hak_heap *heap)
 {
     HAK_ASSERT(heap->drained == NULL);
     heap->drained = hak_i_inbox_take(&heap->inbox);
+}
+
+/* What was pending while the heap was idle becomes its holder's, and what its stacks hold. */
+static void take_charge(struct hak_heap *heap)
+{
+    take_inbox(heap);
+    hak_i_stacks_take_out(heap);
 }
 
 static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *const *which)
@@ -122,7 +128,7 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
     if (heap == NULL)
         return new_heap(heaps);
     hak_i_heap_enter(heap);
-    take_inbox(heap);
+    take_charge(heap);
     hak_count(&heap->counts.claims, 1);
     hak_i_heap_leave(heap);
     return heap;
@@ -131,11 +137,20 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
 void hak_i_heap_release(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
-    hak_i_heap_settle(heap);
-    hak_i_stacks_reset(heap);
+    if (heap->put_away_bytes == 0) /* else it was put away before */
+        hak_i_stacks_put_away(heap);
     mark_idle(heap);
     hak_i_heap_leave(heap);
     let_go(heap);
+}
+
+/* Gives back what a heap keeps that was idle and will be. */
+static void empty_out(struct hak_heap *heap)
+{
+    take_charge(heap);
+    hak_i_heap_settle(heap);
+    hak_i_heap_release_empties(heap);
+    mark_idle(heap);
 }
 
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
@@ -149,10 +164,7 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     hak_i_base_unlock(&heaps->lock);
     if (!claimed)
         return;
-    take_inbox(heap);
-    hak_i_heap_settle(heap);
-    hak_i_heap_release_empties(heap); /* nobody has come for this heap in a long time */
-    mark_idle(heap);
+    empty_out(heap); /* nobody has come for it in a long time */
     let_go(heap);
 }
 
@@ -163,10 +175,20 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
         if (heap == NULL)
             return;
         hak_i_heap_enter(heap);
-        take_inbox(heap);
+        empty_out(heap);
         hak_i_heap_leave(heap);
-        hak_i_heap_purge(heap);
-        hak_i_heap_release(heap);
+        let_go(heap);
+    }
+}
+
+void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
+{
+    for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0; left--) {
+        struct hak_heap *heap = claim_idle(heaps, &heaps->idle_oldest);
+        if (heap == NULL)
+            return;
+        empty_out(heap);
+        let_go(heap);
     }
 }
 
@@ -226,6 +248,7 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
         return false;
     take_inbox(from);
     hak_i_heap_drain_all(from);
+    hak_i_stack_give_up(from, class_index);
     bool any = take_from(heap, from, class_index);
     inherit_findings(heap, from);
     mark_idle(from);

@@ -71,13 +71,13 @@ void *hak_i_heap_find_double(const struct hak_heap *heap)
     return found != NULL ? found : double_pending(heap);
 }
 
-void *hak_i_heaps_find_double_pending(struct hak_heaps *heaps)
+void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps)
 {
     void *found = NULL;
     if (!hak_i_base_lock_try(&heaps->lock))
         return NULL;
     for (struct hak_heap *heap = heaps->idle_newest; heap != NULL && found == NULL; heap = heap->next_idle)
-        found = double_pending(heap);
+        found = hak_i_heap_find_double(heap);
     hak_i_base_unlock(&heaps->lock);
     return found;
 }

@@ -95,6 +95,7 @@ void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct ha
 static void adopt(struct hak_heaps *heaps, struct hak_heap *heap)
 {
     hak_i_stacks_abandon(heap);
+    hak_i_stacks_take_out(heap); /* its thread was about to let go of it, or had just claimed it */
     hak_i_combine_publish_all(heap);
     while (heap->drained != NULL) {
         struct hak_slab *slab = heap->drained;

@@ -220,12 +220,15 @@ static bool bind_new(struct hak_heap *heap, unsigned class_index)
     return true;
 }
 
-/* Before there is no memory: what this heap keeps for itself may be in the way of a larger span. */
+/* Before there is no memory: what this heap and idle ones keep for themselves may be in the way of a larger span. */
 static bool bind_after_giving_back(struct hak_heap *heap, unsigned class_index)
 {
     hak_i_heap_settle(heap);
     hak_i_heap_release_empties(heap);
-    return heap->stacks[class_index].rooms != NULL || bind_new(heap, class_index);
+    if (heap->stacks[class_index].rooms != NULL || bind_new(heap, class_index))
+        return true;
+    hak_i_heaps_empty_idle(heap->heaps);
+    return bind_new(heap, class_index);
 }
 
 static void before_taking(struct hak_heap *heap, struct hak_stack *stack, struct hak_slab *slab)
@@ -348,13 +351,6 @@ void hak_i_heap_settle(struct hak_heap *heap)
     hak_i_stacks_flush_all(heap);
     hak_i_combine_publish_all(heap);
     hak_i_heap_drain_all(heap);
-}
-
-void hak_i_heap_flush(struct hak_heap *heap)
-{
-    hak_i_heap_enter(heap);
-    hak_i_heap_settle(heap);
-    hak_i_heap_leave(heap);
 }
 
 void hak_i_heap_purge(struct hak_heap *heap)

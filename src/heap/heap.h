@@ -16,9 +16,12 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
 struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
 
 /*
- * Gives the heap back: nothing on its stacks, in its combining buffer or its inbox; it keeps empty slabs for the next
- * holder.
+ * Before a heap is given back: publishes the combining buffer, collects what is pending, and flushes the stacks but for
+ * what the next holder's may start with, so that every block freed twice is found. The heap is then only released.
  */
+void hak_i_heap_put_away(struct hak_heap *heap);
+
+/* Gives the heap back, put away if it was not; it keeps empty slabs and short stacks for the next holder. */
 void hak_i_heap_release(struct hak_heap *heap);
 
 /* Looks after an idle heap at which much is pending, unless someone else does. */
@@ -85,10 +88,7 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
 /* As hak_i_heap_free_remote(), for a thread without a heap. True: it was free already. */
 bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
-/* Publishes the combining buffer, flushes the stacks, collects what is pending: every block freed twice is found. */
-void hak_i_heap_flush(struct hak_heap *heap);
-
-/* The same, and gives empty slabs back. */
+/* Publishes the combining buffer, flushes the stacks, collects what is pending, and gives empty slabs back. */
 void hak_i_heap_purge(struct hak_heap *heap);
 
 /* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
@@ -100,10 +100,13 @@ bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
  */
 void *hak_i_heap_find_double(const struct hak_heap *heap);
 
-/* The same for what is pending at idle heaps. */
-void *hak_i_heaps_find_double_pending(struct hak_heaps *heaps);
+/* The same for idle heaps. */
+void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps);
 
-/* The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2; 0 when all hold. For a heap at rest. */
+/*
+ * The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2, 6 for H4; 0 when all hold. For a heap
+ * at rest.
+ */
 int hak_i_heap_audit(const struct hak_heap *heap);
 
 /* ---------------------------------------------------------------------------------------------------- inline ---- */

@@ -40,6 +40,24 @@ static bool idle_is_sound(const struct hak_heap *heap)
     return heap->held || (!gathered && (hak_load_relaxed(&heap->inbox.head) & HAK_INBOX_IDLE) != 0);
 }
 
+static bool is_of_one_slab(const struct hak_heap *heap, unsigned class_index, unsigned count)
+{
+    void *const *blocks = heap->stacks[class_index].first;
+    return hak_i_slab_are_out(hak_i_heap_slab_at(heap->heaps, (uintptr_t)blocks[0]), blocks, count);
+}
+
+static bool put_away_is_right(const struct hak_heap *heap)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT && !heap->held; i++) {
+        unsigned count = hak_i_stack_count(heap, i);
+        if (count != 0 && !is_of_one_slab(heap, i, count))
+            return false;
+        bytes += count != 0 ? hak_i_slab_classes[i].slab_bytes : 0;
+    }
+    return bytes == heap->put_away_bytes;
+}
+
 int hak_i_heap_audit(const struct hak_heap *heap)
 {
     if (!granted_is_right(heap))
@@ -52,5 +70,7 @@ int hak_i_heap_audit(const struct hak_heap *heap)
         if (!sentinels_are_there(heap, i))
             return 5;
     }
-    return idle_is_sound(heap) ? 0 : 3;
+    if (!idle_is_sound(heap))
+        return 3;
+    return put_away_is_right(heap) ? 0 : 6;
 }

@@ -83,7 +83,19 @@ struct hak_slab *hak_i_rooms_next(struct hak_slab *rooms, const struct hak_slab 
 /* ------------------------------------------------------------------------------------------- stack.c: stacks ---- */
 
 void hak_i_stacks_init(struct hak_heap *heap);
-unsigned hak_i_stack_count(const struct hak_heap *heap, unsigned class_index);
+
+HAK_INLINE unsigned hak_i_stack_count(const struct hak_heap *heap, unsigned class_index)
+{
+    return (unsigned)(hak_load_relaxed(&heap->hot.bins[class_index].top) -
+                      hak_load_relaxed(&heap->stacks[class_index].first));
+}
+
+/* What a new heap's stack of the class may hold; pool's classes start without a stack. */
+HAK_INLINE uint32_t hak_i_stack_first_capacity(const struct hak_heap *heap, unsigned class_index)
+{
+    bool tiny = class_index < HAK_TINY_CLASS_COUNT && !heap->heaps->check_full;
+    return tiny ? hak_i_slab_classes[class_index].first_slots : 0;
+}
 
 /* Lets the capacity follow what happens: called on each refill and flush. True: the class is to be filled whole now. */
 bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushing);
@@ -94,16 +106,28 @@ void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *
 /* Makes room for one block; false: the class has no stack now. */
 bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index);
 
+void hak_i_stack_flush(struct hak_heap *heap, unsigned class_index);
 void hak_i_stacks_flush_all(struct hak_heap *heap);
 
-/* Empty stacks get the capacity of a new heap's. */
-void hak_i_stacks_reset(struct hak_heap *heap);
+/* A stack that holds no more than that gets the capacity of a new heap's. */
+void hak_i_stack_renew(struct hak_heap *heap, unsigned class_index);
 
 /* Forgets what is on the stacks. */
 void hak_i_stacks_abandon(struct hak_heap *heap);
 
 /* Now and then, looks at one class and takes back what it does not use. */
 void hak_i_stacks_tick(struct hak_heap *heap);
+
+/* --------------------------------------------------------------------------- put_away.c: stacks of idle heaps ---- */
+
+/* hak_i_heap_put_away() in the middle of slow work. */
+void hak_i_stacks_put_away(struct hak_heap *heap);
+
+/* What the stacks of a heap that was claimed hold is its holder's. */
+void hak_i_stacks_take_out(struct hak_heap *heap);
+
+/* Flushes what the stack of a heap that stays idle holds. */
+void hak_i_stack_give_up(struct hak_heap *heap, unsigned class_index);
 
 /* ----------------------------------------------------------------------------------- combine.c: remote frees ---- */
 
@@ -119,6 +143,9 @@ void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap);
 
 /* Takes slabs with room for the class from one idle heap; false: there are none. */
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index);
+
+/* Gives back what idle heaps keep, in the middle of slow work. */
+void hak_i_heaps_empty_idle(struct hak_heaps *heaps);
 
 HAK_EXTERN_C_END
 

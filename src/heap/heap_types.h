@@ -119,6 +119,8 @@ struct hak_heap_sample {
  *       block per pool class
  *   H2  every slab whose owner is this inbox and which has room is among the `rooms` of its class
  *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
+ *   H4  put_away_bytes of an idle heap is the sum of slab_bytes over the classes with blocks on their stacks, each of
+ *       which holds blocks of one slab; of a held heap it is 0, but between putting away and letting go
  */
 struct hak_heap {
     struct hak_heap_hot hot;
@@ -132,7 +134,8 @@ struct hak_heap {
     unsigned look_at; /* the class whose stack is looked at next */
     uint32_t number;
     size_t granted_bytes;
-    size_t slab_bytes; /* of all slabs taken and not given back */
+    size_t slab_bytes;     /* of all slabs taken and not given back */
+    size_t put_away_bytes; /* of the slabs that an idle heap's stacks hold blocks of; counted by hak_i_arena_retain() */
     unsigned finding_count;
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;

@@ -33,12 +33,6 @@ static struct hak_bin *bin_of(struct hak_heap *heap, unsigned class_index)
     return &heap->hot.bins[class_index];
 }
 
-unsigned hak_i_stack_count(const struct hak_heap *heap, unsigned class_index)
-{
-    return (unsigned)(hak_load_relaxed(&heap->hot.bins[class_index].top) -
-                      hak_load_relaxed(&heap->stacks[class_index].first));
-}
-
 static void **array_end(const struct hak_stack *stack)
 {
     return stack->array + HAK_STACK_SENTINELS + stack->slots;
@@ -66,20 +60,13 @@ static void move_window(struct hak_heap *heap, unsigned class_index, void **arra
     set_first(heap, class_index, first);
 }
 
-/* A new heap's; pool's classes start without a stack. */
-static uint32_t first_capacity(const struct hak_heap *heap, unsigned class_index)
-{
-    bool tiny = class_index < HAK_TINY_CLASS_COUNT && !heap->heaps->check_full;
-    return tiny ? hak_i_slab_classes[class_index].first_slots : 0;
-}
-
 void hak_i_stacks_init(struct hak_heap *heap)
 {
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         const struct hak_class *of = &hak_i_slab_classes[i];
         struct hak_stack *stack = &heap->stacks[i];
         stack->slots = HAK_INLINE_SLOTS;
-        stack->capacity = first_capacity(heap, i);
+        stack->capacity = hak_i_stack_first_capacity(heap, i);
         stack->first = heap->inline_slots[i] + HAK_STACK_SENTINELS;
         heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
         heap->hot.bins[i] = (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first};
@@ -176,11 +163,16 @@ static void flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned c
     set_first(heap, class_index, first + count);
 }
 
+void hak_i_stack_flush(struct hak_heap *heap, unsigned class_index)
+{
+    for (unsigned count; (count = hak_i_stack_count(heap, class_index)) != 0;)
+        flush_oldest(heap, class_index, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
+}
+
 void hak_i_stacks_flush_all(struct hak_heap *heap)
 {
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
-        for (unsigned count = hak_i_stack_count(heap, i); count != 0; count = hak_i_stack_count(heap, i))
-            flush_oldest(heap, i, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
+        hak_i_stack_flush(heap, i);
 }
 
 void hak_i_stacks_abandon(struct hak_heap *heap)
@@ -242,20 +234,16 @@ static bool set_capacity(struct hak_heap *heap, unsigned class_index, uint32_t c
     return true;
 }
 
-void hak_i_stacks_reset(struct hak_heap *heap)
+void hak_i_stack_renew(struct hak_heap *heap, unsigned class_index)
 {
-    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
-        heap->stacks[i].run = 0;
-        if (heap->stacks[i].capacity != first_capacity(heap, i))
-            set_capacity(heap, i, first_capacity(heap, i));
-    }
+    set_capacity(heap, class_index, hak_i_stack_first_capacity(heap, class_index));
 }
 
 /* Towards half the capacity, as far as one batch less on the stack allows. */
 static void shrink(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
-    uint32_t least = first_capacity(heap, class_index);
+    uint32_t least = hak_i_stack_first_capacity(heap, class_index);
     uint32_t capacity = stack->capacity / 2 > least ? stack->capacity / 2 : least;
     unsigned count = hak_i_stack_count(heap, class_index);
     unsigned surplus = count > capacity ? count - capacity : 0;

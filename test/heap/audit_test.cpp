@@ -75,6 +75,31 @@ TEST_F(HeapAudit, H3NamesAnIdleHeapWithACombiningBuffer)
     EXPECT_EQ(audit(), 3);
 }
 
+TEST_F(HeapAudit, H4NamesAWrongSumOfSlabs)
+{
+    hak_i_heap_release(heap_);
+    ASSERT_EQ(audit(), 0);
+    heap_->put_away_bytes += HAK_KIB;
+    EXPECT_EQ(audit(), 6);
+}
+
+TEST_F(HeapAudit, H4NamesAStackOfTwoSlabs)
+{
+    for (int i = 0; i < 2; i++) {
+        stack_.first[i] = machine_.alloc_many(heap_, CLASS_128, 512).back();
+    }
+    hak_i_heap_release(heap_);
+    heap_->put_away_bytes = hak_i_slab_classes[CLASS_64].slab_bytes;
+    bin_.top = stack_.first + 2;
+    EXPECT_EQ(audit(), 6);
+}
+
+TEST_F(HeapAudit, H4NamesAHeldHeapThatCounts)
+{
+    heap_->put_away_bytes = HAK_KIB;
+    EXPECT_EQ(audit(), 6);
+}
+
 TEST_F(HeapAudit, T1NamesATopBelowTheFirst)
 {
     bin_.top = stack_.first - 1;

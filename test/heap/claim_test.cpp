@@ -61,7 +61,7 @@ TEST_F(HeapClaim, TheHeapReleasedLastIsClaimedFirst)
     EXPECT_EQ(second->counts.claims, 2u);
 }
 
-TEST_F(HeapClaim, ReleaseKeepsNoBlocksAndOnlyEmptySlabsThatAreCounted)
+TEST_F(HeapClaim, ReleaseKeepsShortStacksAndEmptySlabsAndCountsThem)
 {
     hak_heap *heap = machine_.claim();
     std::vector<void *> live;
@@ -76,7 +76,7 @@ TEST_F(HeapClaim, ReleaseKeepsNoBlocksAndOnlyEmptySlabsThatAreCounted)
     EXPECT_EQ(heap->combine.open, 0u);
     EXPECT_EQ(heap->combine.waiting_mask, 0u);
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
-        EXPECT_EQ(stack_count(heap, i), 0u);
+        EXPECT_LE(stack_count(heap, i), i < HAK_TINY_CLASS_COUNT ? hak_i_slab_classes[i].first_slots : 0u);
     }
     machine_.for_each_bound_slab([](hak_slab *slab) { EXPECT_EQ(slab->retained, hak_i_slab_is_empty(slab)); });
     free_all(live);
@@ -143,7 +143,9 @@ TEST_F(HeapClaim, AnEmptySlabThatIsTakenOverIsStillCounted)
 {
     leave_partial_slabs(CLASS_32, 4);
     hak_heap *idle = machine_.claim();
-    machine_.free_all(idle, machine_.alloc_many(idle, CLASS_32, 4 * 1023 + 1024)); // one more slab, which is kept
+    std::vector<void *> blocks = machine_.alloc_many(idle, CLASS_32, 4 * 1023 + 1024); // one more slab, which is kept
+    std::swap(blocks.front(), blocks.back()); // two slabs' blocks are on the stack in the end, so it is flushed
+    machine_.free_all(idle, blocks);
     hak_i_heap_release(idle);
     ASSERT_NE(idle->stacks[CLASS_32].kept, nullptr);
     alloc(CLASS_32);

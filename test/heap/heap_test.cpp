@@ -220,12 +220,6 @@ TEST_F(Heap, ACleanBlockReadsAsZero)
 /* ------------------------------------------------------------------------------------------------- double frees ----
  */
 
-/** Pushes the block as a fast path does that does not notice. */
-void push_again(hak_heap *heap, unsigned class_index, void *block)
-{
-    *heap->hot.bins[class_index].top++ = block;
-}
-
 class HeapDoubleFree : public Heap {
 protected:
     /** The number of findings that name the block, all of them taken. */

@@ -66,7 +66,7 @@ TEST_F(HeapKeep, WhatIsFlushedGoesHome)
     start(CLASS_8K);
     std::vector<void *> blocks = alloc_many(CLASS_8K, 4);
     machine_.free_all(other_, blocks);
-    hak_i_heap_flush(other_);
+    hak_i_heap_purge(other_);
     EXPECT_EQ(stack_count(other_, CLASS_8K), 0u);
     EXPECT_EQ(other_->counts.remote_frees, 4u);
     hak_i_heap_purge(heap_);

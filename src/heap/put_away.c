@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// What the stacks of an idle heap hold for its next holder, so that a short thread neither starts with refills nor ends
+// with flushes. It counts as retained, as empty slabs do, and everything that reaches for idle memory can have it.
+#include "heap/heap_private.h"
+
+/*
+ * Whether the blocks can stay on the stack: they are no more than a new heap's holds, and lie in one slab, which is all
+ * that they keep from becoming empty. A block that is wrong there is named by flushing it.
+ */
+static bool can_stay(const struct hak_heap *heap, unsigned class_index, unsigned count)
+{
+    const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
+    void *const *blocks = heap->stacks[class_index].first;
+    if (count > hak_i_stack_first_capacity(heap, class_index))
+        return false;
+    size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[0]);
+    return hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES) &&
+           hak_i_slab_are_out((const struct hak_slab *)hak_i_registry_record(registry, unit), blocks, count);
+}
+
+/* Returns the bytes of the slab that the stack keeps blocks of. */
+static size_t put_stack_away(struct hak_heap *heap, unsigned class_index)
+{
+    unsigned count = hak_i_stack_count(heap, class_index);
+    bool stays = count != 0 && can_stay(heap, class_index, count);
+    if (count != 0 && !stays)
+        hak_i_stack_flush(heap, class_index);
+    heap->stacks[class_index].run = 0;
+    if (heap->stacks[class_index].capacity != hak_i_stack_first_capacity(heap, class_index))
+        hak_i_stack_renew(heap, class_index);
+    return stays ? hak_i_slab_classes[class_index].slab_bytes : 0;
+}
+
+void hak_i_stacks_put_away(struct hak_heap *heap)
+{
+    hak_i_heap_drain_all(heap);
+    size_t bytes = 0;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        bytes += put_stack_away(heap, i);
+    if (bytes != 0 && !hak_i_arena_retain(heap->heaps->slabs->arena, bytes)) {
+        hak_i_stacks_flush_all(heap);
+        bytes = 0;
+    }
+    hak_i_combine_publish_all(heap); /* flushing may have added to it */
+    heap->put_away_bytes = bytes;
+}
+
+void hak_i_heap_put_away(struct hak_heap *heap)
+{
+    hak_i_heap_enter(heap);
+    hak_i_stacks_put_away(heap);
+    hak_i_heap_leave(heap);
+}
+
+static void forget_bytes(struct hak_heap *heap, size_t bytes)
+{
+    hak_i_arena_unretain(heap->heaps->slabs->arena, bytes);
+    heap->put_away_bytes -= bytes;
+}
+
+void hak_i_stacks_take_out(struct hak_heap *heap)
+{
+    if (heap->put_away_bytes != 0)
+        forget_bytes(heap, heap->put_away_bytes);
+}
+
+void hak_i_stack_give_up(struct hak_heap *heap, unsigned class_index)
+{
+    if (hak_i_stack_count(heap, class_index) == 0)
+        return;
+    forget_bytes(heap, hak_i_slab_classes[class_index].slab_bytes);
+    hak_i_stack_flush(heap, class_index);
+}
