@@ -13,6 +13,9 @@
 #define HAK_NOINLINE __attribute__((noinline))
 #define HAK_INLINE static inline __attribute__((always_inline))
 #define HAK_CACHE_LINE_BYTES 64
+
+/* What a process touches that never allocates: it lies in a page that the loader writes anyway. */
+#define HAK_LOADED __attribute__((section(".data")))
 #define HAK_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 /* Another name for a function of the same file, for which the compiler knows the same. */

@@ -79,7 +79,7 @@ static void after_in_child(void)
 
 void hak_i_front_watch_forks(void)
 {
-    static bool watched;
+    static bool watched HAK_LOADED;
     /* relaxed: the first call comes from a constructor, before there are threads */
     if (!hak_exchange_relaxed(&watched, true))
         (void)pthread_atfork(before, after_in_parent, after_in_child);

@@ -10,7 +10,7 @@
 struct hak_process hak_i_process;
 struct hak_lock hak_i_front_start_lock = HAK_LOCK_INITIALIZER(HAK_RANK_START);
 
-static bool started;
+static bool started HAK_LOADED;
 
 bool hak_i_front_started(void)
 {

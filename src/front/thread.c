@@ -21,7 +21,7 @@ static void *const nothing[HAK_STACK_SENTINELS];
 struct hak_heap_hot hak_i_front_unclaimed = EMPTY_HEAP;
 struct hak_heap_hot hak_i_front_departed = EMPTY_HEAP;
 
-__thread struct hak_heap_hot *hak_i_self = &hak_i_front_unclaimed;
+__thread struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec"))) = &hak_i_front_unclaimed;
 
 /*
  * The same word for <hakmem/inline.h>. Only this name is bound by the loader: a second copy of the library in a process
