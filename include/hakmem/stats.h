@@ -56,7 +56,8 @@
     X(budget_soft_bytes,      "bytes", "the budget's soft limit, 0 if there is none")                                  \
     X(budget_hard_bytes,      "bytes", "the budget's hard limit, 0 if there is none")                                  \
     X(budget_soft_events,     "count", "times there was too little to give back for the soft limit")                   \
-    X(budget_refusals,        "count", "calls that were refused for the hard limit")
+    X(budget_refusals,        "count", "calls that were refused for the hard limit")                                   \
+    X(os_name_calls,          "count", "system calls that named memory; refused ones are no failures")
 // clang-format on
 
 #define HAK_STATS_FIELD(field, unit, sentence) uint64_t field;

@@ -88,6 +88,7 @@ static void add_system_calls(struct hak_stats *stats)
     stats->os_release_calls = hak_i_os_calls(HAK_OS_RELEASE);
     stats->os_remap_calls = hak_i_os_calls(HAK_OS_REMAP);
     stats->os_advise_calls = hak_i_os_calls(HAK_OS_ADVISE);
+    stats->os_name_calls = hak_i_os_calls(HAK_OS_NAME);
     stats->os_failed_calls = hak_i_os_failed_calls();
 }
 

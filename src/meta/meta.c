@@ -47,6 +47,7 @@ static bool reserve(struct hak_meta *meta, size_t bytes)
         hak_i_os_release(memory, piece_bytes + 2 * page);
         return false;
     }
+    hak_i_os_name(memory, piece_bytes + 2 * page, HAK_OS_METADATA_NAME);
     struct hak_meta_piece *piece = (struct hak_meta_piece *)(void *)(memory + page);
     *piece = (struct hak_meta_piece){meta->pieces, memory + page + piece_bytes};
     meta->next = memory + page + SMALLEST_BYTES;

@@ -15,6 +15,7 @@ enum hak_os_call {
     HAK_OS_RELEASE,
     HAK_OS_REMAP,
     HAK_OS_ADVISE,
+    HAK_OS_NAME,
     HAK_OS_CALL_KINDS
 };
 
@@ -61,7 +62,7 @@ void *hak_i_os_reserve_table(size_t bytes);
 /* Fresh memory that reads as 0. */
 void *hak_i_os_map(size_t bytes);
 
-/* Fresh memory exactly at `address`, where nothing was reserved; never over another mapping. */
+/* Fresh heap memory exactly at `address`, where nothing was reserved; never over another mapping. */
 enum hak_os_result hak_i_os_map_at(void *address, size_t bytes);
 
 /* Makes reserved memory readable and writable. */
@@ -72,6 +73,16 @@ bool hak_i_os_purge(void *address, size_t bytes);
 
 /* Asks for huge pages in this memory, reserved or committed, or for none. */
 bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge);
+
+/* What the kernel shows as in use for what, in /proc/self/maps and elsewhere. */
+#define HAK_OS_HEAP_NAME "hakmem heap"
+#define HAK_OS_METADATA_NAME "hakmem metadata"
+
+/*
+ * Names mappings of ours, reserved or committed; what is committed or given back later keeps the name. Not every kernel
+ * can: a refusal is no failure, and the first one the last call.
+ */
+void hak_i_os_name(void *address, size_t bytes, const char *name);
 
 /* Gives the addresses back. */
 void hak_i_os_release(void *address, size_t bytes);

@@ -4,6 +4,7 @@
 #include <link.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -20,6 +21,14 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
+/* From linux/prctl.h, as new as Linux 5.17. */
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+#define FUTEX_WAIT_PRIVATE 128 /* from linux/futex.h */
+
 /* From linux/membarrier.h, which not every C library's headers come with. */
 #define MEMBARRIER_PRIVATE_EXPEDITED (1 << 3)
 #define MEMBARRIER_REGISTER_PRIVATE_EXPEDITED (1 << 4)
@@ -28,6 +37,7 @@
 
 static uint64_t calls[HAK_OS_CALL_KINDS];
 static uint64_t failed_calls;
+static bool names_refused; /* atomic */
 
 static bool counted(enum hak_os_call kind, bool succeeded)
 {
@@ -168,9 +178,10 @@ enum hak_os_result hak_i_os_map_at(void *address, size_t bytes)
     void *mapped = mmap(address, bytes, PROT_READ | PROT_WRITE, PRIVATE_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     bool taken = mapped == MAP_FAILED && errno == EEXIST;
     errno = saved_errno;
-    counted(HAK_OS_COMMIT, mapped == address);
-    if (mapped == address)
+    if (counted(HAK_OS_COMMIT, mapped == address)) {
+        hak_i_os_name(address, bytes, HAK_OS_HEAP_NAME);
         return HAK_OS_DONE;
+    }
     if (mapped == MAP_FAILED)
         return taken ? HAK_OS_TAKEN : HAK_OS_NO_MEMORY;
     hak_i_os_release(mapped, bytes); /* a kernel without MAP_FIXED_NOREPLACE took the address for a hint */
@@ -201,6 +212,18 @@ bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge)
     return done;
 }
 
+void hak_i_os_name(void *address, size_t bytes, const char *name)
+{
+    if (hak_load_relaxed(&names_refused)) /* relaxed: it says nothing about other memory */
+        return;
+    int saved_errno = errno;
+    hak_fetch_add_relaxed(&calls[HAK_OS_NAME], 1);
+    if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, (unsigned long)address, bytes, (unsigned long)name) != 0 &&
+        errno != ENOMEM)
+        hak_store_relaxed(&names_refused, true);
+    errno = saved_errno;
+}
+
 void hak_i_os_release(void *address, size_t bytes)
 {
     int saved_errno = errno;
@@ -208,17 +231,35 @@ void hak_i_os_release(void *address, size_t bytes)
     errno = saved_errno;
 }
 
+/* No one else writes this there, and what is fresh reads as 0. */
+static uint32_t mark_of(const void *address)
+{
+    return (uint32_t)((uintptr_t)address >> 12) | 1;
+}
+
+/* Whether the mark is there, where nothing may be mapped any more: the kernel compares, and says so. */
+static bool is_marked(const void *address)
+{
+    const struct timespec at_once = {0};
+    long result;
+    do
+        result = syscall(SYS_futex, address, FUTEX_WAIT_PRIVATE, mark_of(address), &at_once, NULL, 0);
+    while (result != 0 && errno == EINTR);
+    return result != 0 && errno == ETIMEDOUT;
+}
+
 enum hak_os_result hak_i_os_move(void *from, void *to, size_t bytes)
 {
     int saved_errno = errno;
+    *(volatile uint32_t *)to = mark_of(to);
     void *moved = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-    bool unknown = moved == MAP_FAILED && (errno == EINVAL || errno == ENOSYS || errno == EPERM);
+    bool untouched = moved == MAP_FAILED && is_marked(to);
     errno = saved_errno;
     if (counted(HAK_OS_REMAP, moved == to))
         return HAK_OS_DONE;
-    if (unknown)
+    if (untouched)
         return HAK_OS_NO_MEMORY;
-    /* the kernel may have unmapped `to` before it failed; if it is not free now, whose it is cannot be told */
+    /* the kernel has unmapped `to` before it failed; if that is not free now, somebody else has mapped there */
     return hak_i_os_map_at(to, bytes) == HAK_OS_DONE ? HAK_OS_REMADE : HAK_OS_TAKEN;
 }
 

@@ -13,19 +13,29 @@
 
 HAK_STATIC_ASSERT(RANGE_BYTES_MAX == (size_t)1 << 44, "the range can span 16 TiB");
 
-static bool map_tables(struct hak_registry *registry, size_t units)
+/* The bytes of both tables, 0 when they could not be mapped. */
+static size_t map_tables(struct hak_registry *registry, size_t units)
 {
     size_t page = hak_i_os_page_bytes();
     size_t id_bytes = hak_round_up(units * sizeof *registry->ids, page);
     size_t record_bytes = hak_round_up(units * sizeof *registry->records, page);
     char *tables = (char *)hak_i_os_reserve_table(id_bytes + record_bytes);
     if (tables == NULL)
-        return false;
+        return 0;
     registry->ids = (uint32_t *)tables;
     registry->records = (void **)(tables + id_bytes);
     registry->units = units;
     registry->reserved_bytes += id_bytes + record_bytes;
-    return true;
+    return id_bytes + record_bytes;
+}
+
+/* Tables and range in one call where they are neighbours, which they are if the kernel found no gap that fits. */
+static void name_both(char *tables, size_t table_bytes, char *range, size_t range_bytes)
+{
+    bool together = tables + table_bytes == range;
+    hak_i_os_name(tables, together ? table_bytes + range_bytes : table_bytes, HAK_OS_HEAP_NAME);
+    if (!together)
+        hak_i_os_name(range, range_bytes, HAK_OS_HEAP_NAME);
 }
 
 static bool reserve_range(struct hak_registry *registry, size_t bytes)
@@ -33,12 +43,14 @@ static bool reserve_range(struct hak_registry *registry, size_t bytes)
     char *range = (char *)hak_i_os_reserve(bytes + HAK_RANGE_ALIGNMENT);
     if (range == NULL)
         return false;
-    if (!map_tables(registry, bytes >> HAK_UNIT_SHIFT)) {
+    size_t table_bytes = map_tables(registry, bytes >> HAK_UNIT_SHIFT);
+    if (table_bytes == 0) {
         hak_i_os_release(range, bytes + HAK_RANGE_ALIGNMENT);
         return false;
     }
     registry->base = hak_round_up((uintptr_t)range, HAK_RANGE_ALIGNMENT);
     registry->reserved = true;
+    name_both((char *)registry->ids, table_bytes, range, bytes + HAK_RANGE_ALIGNMENT);
     registry->reserved_bytes += bytes + HAK_RANGE_ALIGNMENT;
     return true;
 }
@@ -58,8 +70,10 @@ static bool reserve_largest_range(struct hak_registry *registry)
 static bool choose_range(struct hak_registry *registry, size_t limit_bytes)
 {
     size_t bytes = hak_round_up(limit_bytes < RANGE_BYTES_MAX ? limit_bytes : RANGE_BYTES_MAX, HAK_RANGE_ALIGNMENT);
-    if (!map_tables(registry, bytes >> HAK_UNIT_SHIFT))
+    size_t table_bytes = map_tables(registry, bytes >> HAK_UNIT_SHIFT);
+    if (table_bytes == 0)
         return false;
+    hak_i_os_name(registry->ids, table_bytes, HAK_OS_HEAP_NAME);
     uintptr_t below = (uintptr_t)registry->ids - bytes;
     if (below > 2 * DISTANCE_FROM_MAPPINGS && below < (uintptr_t)registry->ids)
         below -= DISTANCE_FROM_MAPPINGS;

@@ -58,6 +58,7 @@ struct World {
     size_t group_bytes = SIZE_MAX;
     size_t limit_bytes = SIZE_MAX;
     size_t mapped_bytes = 0;
+    size_t commit_limit_bytes = SIZE_MAX;
     std::function<void()> during_commit;
     std::function<void()> during_purge;
     uint64_t now_ms = 1000000;
@@ -173,6 +174,22 @@ bool covers_any(uintptr_t first, size_t bytes)
     return covers(first, bytes, [](State) { return true; });
 }
 
+size_t committed_in(uintptr_t first, uintptr_t end)
+{
+    size_t bytes = 0;
+    for (const auto &[start, piece] : world.pieces) {
+        uintptr_t from = std::max(first, start), to = std::min(end, piece.end);
+        bytes += piece.state == State::COMMITTED && from < to ? to - from : 0;
+    }
+    return bytes;
+}
+
+bool fits_the_commit_limit(uintptr_t first, size_t bytes)
+{
+    return world.commit_limit_bytes == SIZE_MAX ||
+           committed_in(0, UINTPTR_MAX) + bytes - committed_in(first, first + bytes) <= world.commit_limit_bytes;
+}
+
 /* -------------------------------------------------------------------------------------------------- failing ---- */
 
 bool is_due(Failing &failing)
@@ -206,7 +223,7 @@ bool fails(hak_os_call kind)
 
 bool note(hak_os_call kind, uintptr_t address, size_t bytes, bool done)
 {
-    world.calls.push_back({kind, address, bytes, done, false});
+    world.calls.push_back({kind, address, bytes, done, false, {}});
     world.counts[kind]++;
     world.failed_count += !done;
     return done;
@@ -382,6 +399,18 @@ void set_address_limit_bytes(size_t bytes)
     world.limit_bytes = bytes;
 }
 
+void set_commit_limit_bytes(size_t bytes)
+{
+    Entry entry;
+    world.commit_limit_bytes = bytes;
+}
+
+size_t committed_bytes()
+{
+    Entry entry;
+    return committed_in(0, UINTPTR_MAX);
+}
+
 void set_privileged(bool privileged)
 {
     Entry entry;
@@ -541,7 +570,8 @@ bool hak_i_os_commit(void *address, size_t bytes)
     uintptr_t first = reinterpret_cast<uintptr_t>(address);
     require_pages(first, bytes);
     require(covers_ours(first, bytes), "committed outside a reservation", first, bytes);
-    bool done = !fails(HAK_OS_COMMIT) && mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
+    bool done = !fails(HAK_OS_COMMIT) && fits_the_commit_limit(first, bytes) &&
+                mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
     if (done) {
         remember(first, bytes, State::COMMITTED);
     }
@@ -568,6 +598,16 @@ bool hak_i_os_advise_huge(void *address, size_t bytes, bool huge)
     bool done = note(HAK_OS_ADVISE, first, bytes, !fails(HAK_OS_ADVISE));
     world.calls.back().huge = huge;
     return done;
+}
+
+void hak_i_os_name(void *address, size_t bytes, const char *name)
+{
+    Entry entry;
+    uintptr_t first = reinterpret_cast<uintptr_t>(address);
+    require_pages(first, bytes);
+    require(covers_ours(first, bytes), "named outside a reservation", first, bytes);
+    note(HAK_OS_NAME, first, bytes, true);
+    world.calls.back().name = name;
 }
 
 void hak_i_os_release(void *address, size_t bytes)

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace fake_os {
@@ -18,7 +19,8 @@ struct Call {
     uintptr_t address;
     size_t bytes;
     bool done;
-    bool huge; ///< of HAK_OS_ADVISE: what was asked for
+    bool huge;          ///< of HAK_OS_ADVISE: what was asked for
+    std::string name{}; ///< of HAK_OS_NAME
 };
 
 /** Kinds of calls that are meant; none named: all that can fail. */
@@ -47,6 +49,10 @@ void set_memory_limit_bytes(size_t bytes);
 void set_group_bytes(size_t bytes);
 /** What RLIMIT_AS says; what is mapped is held to it, too. None after reset(). */
 void set_address_limit_bytes(size_t bytes);
+
+/** So much may be committed, as with vm.overcommit_memory=2 or RLIMIT_DATA; any amount after reset(). */
+void set_commit_limit_bytes(size_t bytes);
+size_t committed_bytes();
 
 void set_privileged(bool privileged);
 

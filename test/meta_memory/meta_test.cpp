@@ -178,6 +178,20 @@ TEST_P(Meta, KnowsItsOwnMemory)
     }
 }
 
+TEST_P(Meta, NamesEachPieceOnce)
+{
+    ASSERT_NE(hak_i_meta_carve(&meta, 1), nullptr);
+    ASSERT_NE(hak_i_meta_carve(&meta, MiB), nullptr);
+    std::vector<fake_os::Call> pieces = fake_os::calls(HAK_OS_RESERVE);
+    std::vector<fake_os::Call> names = fake_os::calls(HAK_OS_NAME);
+    ASSERT_EQ(names.size(), pieces.size());
+    for (size_t i = 0; i < names.size(); i++) {
+        EXPECT_EQ(names[i].name, "hakmem metadata");
+        EXPECT_EQ(names[i].address, pieces[i].address);
+        EXPECT_EQ(names[i].bytes, pieces[i].bytes);
+    }
+}
+
 TEST_P(Meta, NeverGivesBackToTheSystem)
 {
     void *memory = hak_i_meta_acquire(&meta, MiB);

@@ -20,6 +20,7 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <initializer_list>
 #include <memory>
 #include <thread>
@@ -205,12 +206,61 @@ TEST(OsBoundary, MovesPagesAndKeepsTheSource)
     EXPECT_TRUE(reads_as(range.at(PAGES), PAGES * page, 1));
 }
 
-TEST(OsBoundary, AMoveThatMayHaveUnmappedItsTargetGivesItUp)
+TEST(OsBoundary, AMoveThatFailsKeepsItsTarget)
 {
     Range range(8);
     ASSERT_TRUE(hak_i_os_commit(range.at(4), 2 * page));
     hak_i_os_release(range.at(0), page); // nothing is there to be moved
-    EXPECT_EQ(hak_i_os_move(range.at(0), range.at(4), 2 * page), HAK_OS_TAKEN);
+    errno = ERANGE;
+    EXPECT_EQ(hak_i_os_move(range.at(0), range.at(4), 2 * page), HAK_OS_NO_MEMORY);
+    EXPECT_EQ(errno, ERANGE);
+    memset(range.at(4), 1, 2 * page);
+}
+
+/** The name that the kernel has for the mapping of this address. */
+std::string name_of(const void *address)
+{
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+        char *end;
+        uintptr_t start = strtoul(line.c_str(), &end, 16);
+        uintptr_t place = reinterpret_cast<uintptr_t>(address);
+        if (start <= place && place < strtoul(end + 1, &end, 16)) {
+            size_t bracket = line.find('[');
+            return bracket == std::string::npos ? "" : line.substr(bracket);
+        }
+    }
+    return "not mapped";
+}
+
+TEST(OsBoundary, NamesStayWithWhatIsCommittedAndGivenBack)
+{
+    Range range(8);
+    errno = ERANGE;
+    hak_i_os_name(range.at(0), 8 * page, HAK_OS_HEAP_NAME);
+    EXPECT_EQ(errno, ERANGE);
+    if (name_of(range.at(0)).empty()) {
+        uint64_t calls = hak_i_os_calls(HAK_OS_NAME);
+        hak_i_os_name(range.at(0), page, HAK_OS_HEAP_NAME);
+        EXPECT_EQ(hak_i_os_calls(HAK_OS_NAME), calls) << "a kernel that cannot is asked once";
+        GTEST_SKIP() << "this kernel has no names for anonymous memory (CONFIG_ANON_VMA_NAME)";
+    }
+    ASSERT_TRUE(hak_i_os_commit(range.at(2), 4 * page));
+    *range.at(2) = 1;
+    ASSERT_TRUE(hak_i_os_purge(range.at(2), page));
+    for (size_t index : {0, 2, 3, 7}) {
+        EXPECT_EQ(name_of(range.at(index)), "[anon:hakmem heap]") << index;
+    }
+    hak_i_os_release(range.at(1), page);
+    ASSERT_EQ(hak_i_os_map_at(range.at(1), page), HAK_OS_DONE);
+    EXPECT_EQ(name_of(range.at(1)), "[anon:hakmem heap]");
+}
+
+TEST(OsBoundary, ARefusedNameIsNoFailure)
+{
+    uint64_t failed = hak_i_os_failed_calls();
+    hak_i_os_name(nullptr, page, HAK_OS_METADATA_NAME);
+    EXPECT_EQ(hak_i_os_failed_calls(), failed);
 }
 
 TEST(OsBoundary, SaysThatAMoveRemadeItsTarget)

@@ -38,6 +38,9 @@ static void refuse_named(const char *name)
     } else if (strcmp(name, "membarrier") == 0) {
         refuse(SYS_membarrier, ENOSYS);
         REQUIRE(syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == ENOSYS);
+    } else if (strcmp(name, "prctl") == 0) {
+        refuse(SYS_prctl, EPERM);
+        REQUIRE(prctl(PR_GET_NAME, NULL) == -1 && errno == EPERM);
     } else {
         fail("the argument is a call", __FILE__, __LINE__);
     }

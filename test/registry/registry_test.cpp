@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
 #include <thread>
@@ -229,6 +230,29 @@ TEST_F(Registry, CoversFromManyThreads)
     }
 }
 
+/** Whether all of it was named so. */
+bool is_named(uintptr_t address, size_t bytes, const char *name)
+{
+    std::vector<fake_os::Call> names = fake_os::calls(HAK_OS_NAME);
+    return std::any_of(names.begin(), names.end(), [&](const fake_os::Call &call) {
+        return call.name == name && call.address <= address && address + bytes <= call.address + call.bytes;
+    });
+}
+
+TEST_F(Registry, NamesWhatItReserves)
+{
+    for (size_t limit : {SIZE_MAX, 100 * MiB}) {
+        fake_os::reset();
+        fake_os::set_address_limit_bytes(limit);
+        ASSERT_TRUE(init());
+        EXPECT_LE(fake_os::calls(HAK_OS_NAME).size(), 2u);
+        EXPECT_TRUE(is_named(reinterpret_cast<uintptr_t>(registry->ids), registry->units * 12, "hakmem heap"));
+        if (registry->reserved) {
+            EXPECT_TRUE(is_named(registry->base, range_bytes(), "hakmem heap"));
+        }
+    }
+}
+
 TEST_F(Registry, ReservesOnlyTablesUnderAnAddressLimit)
 {
     for (size_t limit : {MiB, 16 * MiB, 100 * MiB, GiB, 20 * TiB}) {
@@ -240,7 +264,7 @@ TEST_F(Registry, ReservesOnlyTablesUnderAnAddressLimit)
         EXPECT_GE(range_bytes(), std::min(limit, 16 * TiB));
         EXPECT_LT(range_bytes(), limit + HAK_RANGE_ALIGNMENT);
         EXPECT_EQ(fake_os::mapped_bytes(), registry->reserved_bytes);
-        EXPECT_EQ(fake_os::calls().size(), 1u);
+        EXPECT_EQ(fake_os::calls().size() - fake_os::calls(HAK_OS_NAME).size(), 1u);
         EXPECT_GE(fake_os::mapped_bytes(), registry->units * 12);
         expect_usable(registry->units - 1);
     }
