@@ -17,6 +17,12 @@
 /* A roomy span is sought where so many times its size is free. */
 #define ROOM_FACTOR 4
 
+/*
+ * So many blocks may be put amid reserved units. Each makes mappings of its own, which stay: two, and up to four in the
+ * registry's tables.
+ */
+#define ISLANDS_MAX 32
+
 /* Where the range is not reserved, so many places that others have taken are passed over in one call. */
 #define TAKEN_PLACES_MAX 64
 
@@ -24,7 +30,7 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
 {
     size_t set_bytes = hak_i_runs_bytes(registry->units);
     size_t bitmap_bytes = registry->units / 8;
-    size_t sets_bytes = 3 * set_bytes + 4 * bitmap_bytes + registry->units / HAK_HUGE_UNITS + 1;
+    size_t sets_bytes = 3 * set_bytes + 5 * bitmap_bytes + registry->units / HAK_HUGE_UNITS + 1;
     char *memory = (char *)hak_i_meta_carve(meta, sets_bytes);
     if (memory == NULL)
         return false;
@@ -37,7 +43,8 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
                                 .taken = (uint64_t *)(void *)(bitmaps + bitmap_bytes),
                                 .huge = (uint64_t *)(void *)(bitmaps + 2 * bitmap_bytes),
                                 .zeroed = (uint64_t *)(void *)(bitmaps + 3 * bitmap_bytes),
-                                .asked = (uint8_t *)(bitmaps + 4 * bitmap_bytes),
+                                .seams = (uint64_t *)(void *)(bitmaps + 4 * bitmap_bytes),
+                                .asked = (uint8_t *)(bitmaps + 5 * bitmap_bytes),
                                 .grain_units = page > HAK_UNIT_BYTES ? page / HAK_UNIT_BYTES : 1,
                                 .budget = {.soft_bytes = SIZE_MAX, .hard_bytes = SIZE_MAX},
                                 .sets_bytes = sets_bytes};
@@ -395,12 +402,13 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
     size_t step = larger(*units, step_units(arena));
     size_t alignment = HAK_RANGE_ALIGNMENT / HAK_UNIT_BYTES;
     size_t longest = hak_i_runs_longest(&arena->reserve);
-    if (longest / 2 < ROOM_FACTOR * step + alignment)
+    if (arena->islands == ISLANDS_MAX || longest / 2 < ROOM_FACTOR * step + alignment)
         return HAK_NO_UNIT;
     size_t run = hak_i_runs_find(&arena->reserve, longest, 1);
     size_t first = hak_round_down(run + longest / 2, alignment);
     if (commit_reserved(arena, first, step, false) != HAK_OS_DONE)
         return HAK_NO_UNIT;
+    arena->islands++;
     if (!is_within_budget(arena)) {
         hak_i_arena_put_locked(arena, first, step, 0);
         return HAK_NO_UNIT;

@@ -55,7 +55,8 @@ static int audit_locked(const struct hak_arena *arena)
         return 4;
     if (!trees_agree(arena))
         return 5;
-    if (census.zeroed_outside || hak_bitmap_count(arena->huge, 0, arena->huge_end) != arena->huge_pages)
+    if (census.zeroed_outside || hak_bitmap_count(arena->huge, 0, arena->huge_end) != arena->huge_pages ||
+        hak_bitmap_count(arena->seams, 0, arena->registry->units) != arena->seam_count)
         return 6;
     int broken = hak_i_big_cache_audit(&arena->cache);
     return broken == 0 ? 0 : 6 + broken;

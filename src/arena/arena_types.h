@@ -64,7 +64,7 @@ struct hak_budget {
  *   A3  held units = committed_units - free_units
  *   A4  a free unit that is not dirty, or is zeroed, reads as 0
  *   A5  the trees over the sets say what their bitmaps say
- *   A6  zeroed is a subset of dirty; huge_pages is the size of huge
+ *   A6  zeroed is a subset of dirty; huge_pages and seam_count are the sizes of huge and seams
  */
 struct hak_arena {
     struct hak_lock lock; /* guards all that follows; no system call is made under it */
@@ -77,6 +77,7 @@ struct hak_arena {
     uint64_t *huge;     /* a bit per huge page that was asked for */
     uint8_t *asked;     /* for each huge page that is not in one chunk, for how many of its units it was asked for */
     uint64_t *zeroed;   /* a bit per unit: dirty only because its huge page is there; it reads as 0 */
+    uint64_t *seams;    /* a bit per unit: pages were moved to or behind it, and the kernel has a mapping begin there */
     uint64_t *taken;    /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
     size_t committed_units;
@@ -91,7 +92,10 @@ struct hak_arena {
     size_t large_blocks;
     uint64_t sampled_asked_bytes; /* of the latest large blocks, in bytes asked for */
     uint64_t sampled_given_bytes; /* and in bytes given */
+    size_t seam_count;
+    bool moves_one_mapping; /* the system refused to move the pages of several at a time */
     unsigned growth_steps;
+    unsigned islands;   /* blocks that were put amid reserved units, for room to grow */
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
     size_t credit_units;
     uint64_t credit_ms;     /* when credit last changed */

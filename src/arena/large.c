@@ -249,17 +249,17 @@ static void release_moved(struct hak_arena *arena, struct hak_large *old)
         hak_i_arena_release(arena, first + moved_units, slack_units, written > moved_units ? written - moved_units : 0);
 }
 
-static void *end_move(struct hak_arena *arena, struct hak_large *large, void *to)
+static void *end_move(struct hak_arena *arena, struct hak_large *large, struct hak_span from, struct hak_span to)
 {
-    size_t units = used_units(arena, large);
-    hak_i_arena_note_moved(arena, (struct hak_span){large->first_unit, units},
-                           (struct hak_span){unit_of(arena, to), units});
+    void *moved = (void *)hak_i_registry_address(arena->registry, to.first);
+    hak_i_arena_note_seams(arena, from, to);
+    hak_i_arena_note_moved(arena, from, to);
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
     if (old != NULL)
         release_moved(arena, old);
     else
-        note_moving(arena, 0 - units);
-    return to;
+        note_moving(arena, 0 - from.units);
+    return moved;
 }
 
 /* The block is freed as by hak_free(); not if it was already, by the program's mistake. */
@@ -277,7 +277,7 @@ static void *copy_block(struct hak_arena *arena, const struct hak_large *large, 
     return to;
 }
 
-/* The system refused to move the pages, and what is copied is there twice meanwhile: a budget may forbid it. */
+/* The pages were not moved, and what is copied is there twice meanwhile: a budget may forbid it. */
 static void *copy_instead(struct hak_arena *arena, const struct hak_large *large, void *to)
 {
     note_moving(arena, 0 - used_units(arena, large));
@@ -288,18 +288,30 @@ static void *copy_instead(struct hak_arena *arena, const struct hak_large *large
     return NULL;
 }
 
+static enum hak_os_result try_to_move(struct hak_arena *arena, struct hak_span from, struct hak_span to)
+{
+    if (!hak_i_arena_may_move(arena, from, to))
+        return HAK_OS_NO_MEMORY;
+    enum hak_os_result result =
+        hak_i_os_move((void *)hak_i_registry_address(arena->registry, from.first),
+                      (void *)hak_i_registry_address(arena->registry, to.first), from.units << HAK_UNIT_SHIFT);
+    if (result != HAK_OS_DONE)
+        hak_i_arena_note_refused_move(arena, from);
+    return result;
+}
+
 /* Pages that move are there once, so the budget must have room for the difference alone. */
 static void *move_pages(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     size_t units = used_units(arena, large);
     note_moving(arena, units);
     void *to = hak_i_arena_large_acquire_roomy(arena, bytes);
-    enum hak_os_result result =
-        to == NULL ? HAK_OS_TAKEN : hak_i_os_move(address_of(arena, large), to, units << HAK_UNIT_SHIFT);
+    struct hak_span from_span = {large->first_unit, units}, to_span = {unit_of(arena, to), units};
+    enum hak_os_result result = to == NULL ? HAK_OS_TAKEN : try_to_move(arena, from_span, to_span);
     if (result == HAK_OS_DONE)
-        return end_move(arena, large, to);
+        return end_move(arena, large, from_span, to_span);
     if (result == HAK_OS_REMADE)
-        hak_i_arena_note_remade(arena, (struct hak_span){unit_of(arena, to), units});
+        hak_i_arena_note_remade(arena, to_span);
     if (result != HAK_OS_TAKEN)
         return copy_instead(arena, large, to);
     note_moving(arena, 0 - units);

@@ -14,7 +14,7 @@ enum Number {
     HELD_COUNTED = 3,  // A3
     CLEAN_IS_ZERO = 4, // A4
     TREES_AGREE = 5,   // A5
-    HUGE_COUNTED = 6,  // A6
+    BITS_COUNTED = 6,  // A6
     BINS_AGREE = 7,    // B1
     CACHE_COUNTED = 8, // B2
 };
@@ -105,13 +105,19 @@ TEST_F(ArenaAudit, A4SeesAZeroedUnitThatIsNotZero)
 TEST_F(ArenaAudit, A6SeesAZeroedUnitThatIsNotDirty)
 {
     hak_bitmap_set(space.arena.zeroed, clean, 1);
-    EXPECT_EQ(audit(), HUGE_COUNTED);
+    EXPECT_EQ(audit(), BITS_COUNTED);
 }
 
 TEST_F(ArenaAudit, A6SeesAWrongCountOfHugePages)
 {
     space.arena.huge_pages++;
-    EXPECT_EQ(audit(), HUGE_COUNTED);
+    EXPECT_EQ(audit(), BITS_COUNTED);
+}
+
+TEST_F(ArenaAudit, A6SeesAWrongCountOfSeams)
+{
+    space.arena.seam_count++;
+    EXPECT_EQ(audit(), BITS_COUNTED);
 }
 
 TEST_F(ArenaAudit, B1SeesAnEmptyBinMarkedAsFilled)

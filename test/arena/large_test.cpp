@@ -2,6 +2,7 @@
 // Large blocks and BigCache.
 #include "arena/arena_private.h"
 #include "arena/fixture.h"
+#include "base/bitmap.h"
 
 using namespace hak_test;
 
@@ -261,6 +262,54 @@ TEST_F(ArenaMove, ChangesNothingWithoutMemory)
     EXPECT_EQ(move(block, PTRDIFF_MAX), nullptr);
     EXPECT_TRUE(is_written(block, MiB));
     expect_live(1, mib(1));
+}
+
+TEST_F(ArenaMove, MovesNoMorePagesThanMappingsMayRemain)
+{
+    fake_os::reset();
+    fake_os::set_physical_bytes(2048 * MiB);
+    ASSERT_TRUE(start());
+    for (int i = 0; i < 1000; i++) {
+        char *moved = move(written(256 * KiB), 260 * KiB);
+        ASSERT_NE(moved, nullptr);
+        ASSERT_TRUE(is_written(moved, 256 * KiB));
+        ASSERT_LE(space->arena.seam_count, 128u);
+        ASSERT_TRUE(space->acquire(1));
+    }
+    size_t moves = fake_os::calls(HAK_OS_REMAP).size();
+    EXPECT_GE(moves, 64u);
+    EXPECT_LT(moves, 200u);
+    EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
+}
+
+TEST_F(ArenaMove, SeamsMoveWithThePages)
+{
+    char *block = move(written(300 * KiB), 512 * KiB);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(space->arena.seam_count, 2u); // behind the 19 units that were moved, too
+    block = move(block, 3 * MiB);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(space->arena.seam_count, 5u);
+    EXPECT_EQ(hak_bitmap_count(space->arena.seams, space->unit_of(block), 33), 3u);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 2u);
+    EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
+}
+
+TEST_F(ArenaMove, AsksNoMoreForSeveralMappingsWhereTheSystemRefuses)
+{
+    char *block = move(written(300 * KiB), 512 * KiB);
+    char *other = written(MiB);
+    fake_os::refuse_moves(1, HAK_OS_NO_MEMORY);
+    block = move(block, MiB);
+    ASSERT_NE(block, nullptr);
+    EXPECT_TRUE(is_written(block, 300 * KiB));
+    fake_os::forget_calls();
+    hak_bitmap_set(space->arena.seams, space->unit_of(block) + 1, 1);
+    space->arena.seam_count++;
+    ASSERT_NE(move(block, 3 * MiB), nullptr);
+    EXPECT_TRUE(fake_os::calls(HAK_OS_REMAP).empty());
+    ASSERT_NE(move(other, 3 * MiB), nullptr);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 1u);
 }
 
 TEST_F(ArenaMove, HasRoomToGrowOn)
