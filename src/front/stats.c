@@ -4,12 +4,19 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/bits.h"
 #include "front/census.h"
 #include "os_boundary/os_boundary.h"
 
 static size_t bytes_of(size_t units)
 {
     return units << HAK_UNIT_SHIFT;
+}
+
+/* A slab takes whole pages, which may be larger. */
+static size_t held_bytes(const struct hak_class *of)
+{
+    return hak_round_up(of->slab_bytes, hak_i_os_page_bytes());
 }
 
 /* The parts that lie in slabs. */
@@ -24,7 +31,7 @@ static void add_classes(struct hak_stats *stats, const struct hak_census *census
         stats->cached_bytes += count->stack_blocks * of->block_bytes;
         stats->remote_bytes += count->pending_blocks * of->block_bytes;
         stats->partial_bytes += (count->free_blocks + count->unused_blocks) * of->block_bytes;
-        stats->slack_bytes += count->slabs * (of->slab_bytes - (uint64_t)of->block_count * of->block_bytes);
+        stats->slack_bytes += count->slabs * (held_bytes(of) - (uint64_t)of->block_count * of->block_bytes);
         stats->round_up_bytes += hak_i_front_round_up_bytes(&count->sample, count->live_blocks * of->block_bytes);
     }
     stats->partial_bytes += census->empty_slab_bytes;
