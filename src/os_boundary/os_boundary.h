@@ -131,6 +131,12 @@ bool hak_i_os_each_mapping(void (*visit)(void *arg, const struct hak_os_mapping 
  */
 size_t hak_i_os_paged_bytes(void *address, size_t bytes);
 
+/*
+ * The same, out of a file, which sandboxes forbid less often than the call that tells it; one that forbids opening
+ * files makes it unknown. For 512 pages at most.
+ */
+size_t hak_i_os_pagemap_bytes(const void *address, size_t bytes);
+
 /* Of a control group, all its processes and their cached files together. */
 struct hak_os_group {
     size_t used_bytes;  /* SIZE_MAX: unknown */

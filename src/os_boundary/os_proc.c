@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the kernel tells in text of the process's memory: /proc. Allocates nothing.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "os_boundary/os_boundary.h"
 #include "os_boundary/os_private.h"
@@ -97,4 +100,34 @@ bool hak_i_os_each_mapping(void (*visit)(void *arg, const struct hak_os_mapping 
     }
     errno = saved_errno;
     return complete;
+}
+
+/* ----------------------------------------------------------------------------------------- which pages are there ---- */
+
+/* A page's entry in /proc/self/pagemap: it is in memory, or swapped out. */
+#define HAS_PAGE ((uint64_t)3 << 62)
+
+#define ENTRIES_MAX 512
+
+/* Calls that are no cancellation points, for free() is none. */
+static size_t read_pagemap(uint64_t *entries, size_t first, size_t count)
+{
+    long file = syscall(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    long bytes = syscall(SYS_pread64, file, entries, count * sizeof *entries, first * sizeof *entries);
+    syscall(SYS_close, file);
+    return bytes > 0 ? (size_t)bytes / sizeof *entries : 0;
+}
+
+size_t hak_i_os_pagemap_bytes(const void *address, size_t bytes)
+{
+    uint64_t entries[ENTRIES_MAX];
+    int saved_errno = errno;
+    size_t page = hak_i_os_page_bytes(), pages = bytes / page, count = 0;
+    bool told = pages <= ENTRIES_MAX && read_pagemap(entries, (uintptr_t)address / page, pages) == pages;
+    for (size_t i = 0; told && i < pages; i++)
+        count += (entries[i] & HAS_PAGE) != 0;
+    errno = saved_errno;
+    return told ? count * page : SIZE_MAX;
 }

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <random>
 
 namespace {
@@ -65,6 +66,7 @@ struct World {
     bool privileged = false;
     bool fences_refused = false;
     size_t places_taken = 0;
+    std::optional<unsigned> paged_percent;
     size_t moves_refused = 0;
     hak_os_result move_answer = HAK_OS_NO_MEMORY;
     uint64_t counts[HAK_OS_CALL_KINDS] = {};
@@ -442,6 +444,12 @@ void refuse_moves(size_t count, hak_os_result answer)
     world.move_answer = answer;
 }
 
+void set_paged_percent(unsigned percent)
+{
+    Entry entry;
+    world.paged_percent = percent;
+}
+
 void during_commit(std::function<void()> action)
 {
     Entry entry;
@@ -669,6 +677,16 @@ size_t hak_i_os_paged_bytes(void *address, size_t bytes)
     require_pages(first, bytes);
     require(covers_any(first, bytes), "asked about what is not mapped", first, bytes);
     return SIZE_MAX;
+}
+
+size_t hak_i_os_pagemap_bytes(const void *address, size_t bytes)
+{
+    Entry entry;
+    uintptr_t first = reinterpret_cast<uintptr_t>(address);
+    require_pages(first, bytes);
+    require(bytes <= 512 * world.page_bytes, "asked about more than 512 pages", first, bytes);
+    require(covers_committed(first, bytes), "asked about what is not mapped", first, bytes);
+    return world.paged_percent ? bytes / 100 * *world.paged_percent : SIZE_MAX;
 }
 
 struct hak_os_group hak_i_os_group(void)

@@ -66,6 +66,9 @@ void take_places(size_t count);
 /** The next `count` calls of hak_i_os_move() answer so, which is not HAK_OS_DONE. */
 void refuse_moves(size_t count, hak_os_result answer);
 
+/** What hak_i_os_pagemap_bytes() finds of any memory; unknown after reset(). */
+void set_paged_percent(unsigned percent);
+
 /** Runs this in the middle of the next hak_i_os_commit(), as another thread might. */
 void during_commit(std::function<void()> action);
 /** The same at the start of the next hak_i_os_purge(). */

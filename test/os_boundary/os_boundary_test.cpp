@@ -461,6 +461,35 @@ TEST(OsBoundary, TellsWhichPagesAreThere)
     EXPECT_EQ(errno, ERANGE);
 }
 
+TEST(OsBoundary, TheFileTellsTheSameOfAFewPages)
+{
+    constexpr size_t PAGES = 512;
+    Range range(PAGES + 1);
+    ASSERT_TRUE(hak_i_os_commit(range.at(0), PAGES * page));
+    errno = ERANGE;
+    EXPECT_EQ(hak_i_os_pagemap_bytes(range.at(0), PAGES * page), 0u);
+    for (size_t index : {0, 7, 511}) {
+        *range.at(index) = 1;
+    }
+    EXPECT_EQ(hak_i_os_pagemap_bytes(range.at(0), PAGES * page), 3 * page);
+    EXPECT_EQ(hak_i_os_pagemap_bytes(range.at(1), 7 * page), page);
+    EXPECT_EQ(hak_i_os_pagemap_bytes(range.at(0), (PAGES + 1) * page), SIZE_MAX);
+    EXPECT_EQ(errno, ERANGE);
+}
+
+TEST(OsBoundary, WithoutADescriptorToSpareTheFileTellsNothing)
+{
+    rlimit limit;
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    rlimit none = {0, limit.rlim_max};
+    Range range(1);
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    errno = ERANGE;
+    EXPECT_EQ(hak_i_os_pagemap_bytes(range.at(0), page), SIZE_MAX);
+    EXPECT_EQ(errno, ERANGE);
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 TEST(OsBoundary, TellsWhatTheControlGroupUses)
 {
     size_t bytes = hak_i_os_group().used_bytes;
