@@ -219,7 +219,7 @@ static size_t larger(size_t a, size_t b)
 static void note_growth(struct hak_arena *arena, size_t first, size_t units, bool huge)
 {
     arena->growth_steps += units >= step_units(arena);
-    arena->committed_units += units;
+    hak_store_relaxed(&arena->committed_units, arena->committed_units + units);
     if (huge)
         hak_i_arena_note_huge_locked(arena, (struct hak_span){first, units});
 }

@@ -27,6 +27,17 @@ void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk
 /* The chunk is free: it may have completed pages that are in use in part, and the kernel may make them whole. */
 void hak_i_arena_note_completed_locked(struct hak_arena *arena, struct hak_span chunk);
 
+/* Whether the heap is large enough for huge pages to be asked for where memory is dense. Needs no lock. */
+bool hak_i_arena_may_ask_for_pages(const struct hak_arena *arena);
+
+/* From now on these whole huge pages are asked for, or no longer: whether that changes any. The kernel is then told. */
+bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool huge);
+void hak_i_arena_advise_pages(const struct hak_arena *arena, struct hak_span pages, bool huge);
+
+/* Looks for what was written of a block that is about to be freed; where most was, new ones ask for huge pages. */
+void hak_i_arena_learn_density(struct hak_arena *arena, struct hak_large *large);
+void hak_i_arena_ask_for_pages(struct hak_arena *arena, const struct hak_large *large);
+
 /* Huge pages are asked for up to where one ends, so that the next chunk does not make a whole one of two halves. */
 bool hak_i_arena_may_be_huge(struct hak_span chunk);
 
@@ -51,8 +62,9 @@ struct hak_split {
 struct hak_split hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span);
 void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_split *split);
 
-/* Pages were moved from one span to the other, and what the kernel was told of them with them. */
-void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to);
+/* Pages are about to be moved out of a span; and were. */
+void hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span);
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from);
 
 /* The span was mapped anew, and what the kernel was told of it is gone: its pages are no huge ones from now on. */
 void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span);

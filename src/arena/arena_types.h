@@ -20,6 +20,7 @@ struct hak_large {
     size_t units;           /* atomic for statistics */
     size_t asked_units;     /* what the program may use; the rest of the span is slack */
     size_t written_units;   /* what it may have written, from the start */
+    bool is_fresh;          /* it read as 0 when it was handed out, and nobody has looked at it since */
     struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
     struct hak_large *previous;
 };
@@ -42,6 +43,13 @@ struct hak_big_cache {
     uint64_t hits;
     uint64_t misses;
     uint64_t reused_units; /* of the blocks that were hit, those still written */
+};
+
+/* What was found of large blocks that had been handed out fresh, when they were freed. Guarded by the arena's lock. */
+struct hak_density {
+    size_t looked_units;
+    size_t paged_units; /* those there were pages for */
+    size_t passed;      /* other blocks that might have been looked at */
 };
 
 /*
@@ -80,9 +88,9 @@ struct hak_arena {
     uint64_t *seams;    /* a bit per unit: pages were moved to or behind it, and the kernel has a mapping begin there */
     uint64_t *taken;    /* a bit per unit of the range where something that is not ours is mapped; atomic */
     size_t grain_units; /* spans start and end at multiples of this: one, or a page where pages are larger than units */
-    size_t committed_units;
-    size_t huge_pages; /* bits in huge */
-    size_t huge_end;   /* above the highest that was ever set */
+    size_t committed_units; /* atomic (relaxed) */
+    size_t huge_pages;      /* bits in huge */
+    size_t huge_end;        /* above the highest that was ever set */
     size_t free_units;
     size_t dirty_units;         /* atomic (relaxed): read without the lock where a slab is retained */
     size_t last_bound_units;    /* what the bound was when it was last looked at; atomic (relaxed) */
@@ -107,6 +115,7 @@ struct hak_arena {
     struct hak_large *unused_records;
     struct hak_big_cache cache;
     struct hak_budget budget;
+    struct hak_density density;
     size_t sets_bytes;     /* what the sets take, of which little is ever written */
     size_t retained_bytes; /* empty slabs that heaps keep; atomic, not under the lock */
 };

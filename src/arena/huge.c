@@ -42,10 +42,20 @@ void hak_i_arena_advise_range(const struct hak_arena *arena)
         advise(arena->registry, (struct hak_span){0, arena->registry->units}, range_is_huge());
 }
 
+bool hak_i_arena_may_ask_for_pages(const struct hak_arena *arena)
+{
+    return hak_i_base_options.thp == HAK_THP_AUTO && pages_are_of_2_mib() &&
+           hak_load_relaxed(&arena->committed_units) >= HUGE_FROM_UNITS;
+}
+
 bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units)
 {
-    bool dense = units <= DENSE_UNITS_MAX && arena->committed_units >= HUGE_FROM_UNITS;
-    return range_is_huge() || (dense && hak_i_base_options.thp == HAK_THP_AUTO && pages_are_of_2_mib());
+    return range_is_huge() || (units <= DENSE_UNITS_MAX && hak_i_arena_may_ask_for_pages(arena));
+}
+
+void hak_i_arena_advise_pages(const struct hak_arena *arena, struct hak_span pages, bool huge)
+{
+    advise(arena->registry, pages, huge);
 }
 
 bool hak_i_arena_may_be_huge(struct hak_span chunk)
@@ -59,12 +69,29 @@ void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chu
         advise(arena->registry, chunk, huge);
 }
 
-static void note_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
+/* Returns how many of them were none before. */
+static size_t note_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
 {
+    size_t added = end_page - first_page - hak_bitmap_count(arena->huge, first_page, end_page - first_page);
     hak_bitmap_set(arena->huge, first_page, end_page - first_page);
-    arena->huge_pages += end_page - first_page;
+    arena->huge_pages += added;
     if (arena->huge_end < end_page)
         arena->huge_end = end_page;
+    return added;
+}
+
+static size_t forget_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
+{
+    size_t removed = hak_bitmap_clear(arena->huge, first_page, end_page - first_page);
+    arena->huge_pages -= removed;
+    memset(arena->asked + first_page, 0, end_page - first_page);
+    return removed;
+}
+
+bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool huge)
+{
+    size_t first_page = pages.first / HAK_HUGE_UNITS, end_page = (pages.first + pages.units) / HAK_HUGE_UNITS;
+    return (huge ? note_pages(arena, first_page, end_page) : forget_pages(arena, first_page, end_page)) != 0;
 }
 
 /* It is one with its last part. */
@@ -74,7 +101,7 @@ static void note_part_of_page(struct hak_arena *arena, size_t page, size_t units
         return;
     arena->asked[page] += (uint8_t)units;
     if (arena->asked[page] == HAK_HUGE_UNITS)
-        note_pages(arena, page, page + 1);
+        (void)note_pages(arena, page, page + 1);
 }
 
 void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk)
@@ -88,7 +115,7 @@ void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk
     }
     note_part_of_page(arena, first_page - 1, first_page * HAK_HUGE_UNITS - chunk.first);
     if (first_page != end_page)
-        note_pages(arena, first_page, end_page);
+        (void)note_pages(arena, first_page, end_page);
     note_part_of_page(arena, end_page, end - end_page * HAK_HUGE_UNITS);
 }
 
@@ -248,23 +275,29 @@ void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_sp
         advise(arena->registry, (struct hak_span){split->pages[i] * HAK_HUGE_UNITS, HAK_HUGE_UNITS}, false);
 }
 
-static size_t count_pages(const struct hak_arena *arena, struct hak_span span)
+/* -------------------------------------------------------------------------------------------------- moving ---- */
+
+/* Kernels before 6.17 move pages only out of a single mapping, and what was asked for divides mappings. */
+void hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span)
 {
-    size_t first_page = span.first / HAK_HUGE_UNITS;
-    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
-    return hak_bitmap_count(arena->huge, first_page, last_page - first_page + 1);
+    size_t first = hak_round_down(span.first, HAK_HUGE_UNITS);
+    size_t end = hak_round_up(span.first + span.units, HAK_HUGE_UNITS);
+    struct hak_span pages = {first, end - first};
+    if (range_is_huge())
+        return;
+    hak_i_base_lock(&arena->lock);
+    bool joined = hak_i_arena_change_pages_locked(arena, pages, false);
+    hak_i_base_unlock(&arena->lock);
+    if (joined)
+        advise(arena->registry, pages, false);
 }
 
-void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to)
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from)
 {
     hak_i_base_lock(&arena->lock);
-    bool was_huge = count_pages(arena, from) != 0;
-    bool is_meant = count_pages(arena, to) != 0;
     struct hak_split split = hak_i_arena_split_pages_locked(arena, from);
     hak_i_base_unlock(&arena->lock);
     hak_i_arena_advise_split(arena, &split);
-    if (was_huge && !is_meant)
-        advise(arena->registry, to, false);
 }
 
 /* Nor is a page that lies in it in part, for the kernel makes none of memory that it was told different things of. */
@@ -273,8 +306,7 @@ void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span)
     size_t first_page = span.first / HAK_HUGE_UNITS;
     size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
     hak_i_base_lock(&arena->lock);
-    arena->huge_pages -= hak_bitmap_clear(arena->huge, first_page, last_page - first_page + 1);
-    memset(arena->asked + first_page, 0, last_page - first_page + 1);
+    (void)forget_pages(arena, first_page, last_page + 1);
     hak_i_base_unlock(&arena->lock);
     advise(arena->registry, span, false);
 }

@@ -118,6 +118,7 @@ static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_
     }
     hak_store_relaxed(&large->first_unit, first);
     large->written_units = clean ? 0 : units;
+    large->is_fresh = clean;
     hak_store_relaxed(&large->units, hak_round_up(units, arena->grain_units));
     return large;
 }
@@ -128,11 +129,15 @@ void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t al
     size_t align_units = alignment > HAK_UNIT_BYTES ? alignment >> HAK_UNIT_SHIFT : 1;
     struct hak_large *large = align_units == 1 ? take_cached(arena, units) : NULL;
     *clean = false;
-    if (large == NULL) {
-        size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
-        large = record_for(arena, first, units, *clean);
-    }
-    return large == NULL ? NULL : publish(arena, large, bytes);
+    if (large != NULL)
+        return publish(arena, large, bytes);
+    size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
+    large = record_for(arena, first, units, *clean);
+    if (large == NULL)
+        return NULL;
+    large->asked_units = units;
+    hak_i_arena_ask_for_pages(arena, large);
+    return publish(arena, large, bytes);
 }
 
 void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
@@ -165,6 +170,7 @@ static bool may_be_cached(const struct hak_arena *arena, const struct hak_large 
 
 void hak_i_arena_large_release(struct hak_arena *arena, struct hak_large *large)
 {
+    hak_i_arena_learn_density(arena, large);
     hak_i_base_lock(&arena->lock);
     account_locked(arena, large, false);
     bool cached = may_be_cached(arena, large) && hak_i_big_cache_put(&arena->cache, large);
@@ -253,7 +259,7 @@ static void *end_move(struct hak_arena *arena, struct hak_large *large, struct h
 {
     void *moved = (void *)hak_i_registry_address(arena->registry, to.first);
     hak_i_arena_note_seams(arena, from, to);
-    hak_i_arena_note_moved(arena, from, to);
+    hak_i_arena_note_moved(arena, from);
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
     if (old != NULL)
         release_moved(arena, old);
@@ -292,6 +298,7 @@ static enum hak_os_result try_to_move(struct hak_arena *arena, struct hak_span f
 {
     if (!hak_i_arena_may_move(arena, from, to))
         return HAK_OS_NO_MEMORY;
+    hak_i_arena_join_pages(arena, from);
     enum hak_os_result result =
         hak_i_os_move((void *)hak_i_registry_address(arena->registry, from.first),
                       (void *)hak_i_registry_address(arena->registry, to.first), from.units << HAK_UNIT_SHIFT);
