@@ -138,18 +138,19 @@ static struct place better(const struct hak_arena *arena, struct place best, siz
     return written > best.written ? (struct place){first, written} : best;
 }
 
-/* The start or the end of the free runs that are long enough, wherever most is written. */
-static size_t find_most_written(const struct hak_arena *arena, size_t units)
+/* The start, or without room behind the end, of the free runs that are long enough, wherever most is written. */
+static struct place find_most_written(const struct hak_arena *arena, size_t units, size_t room_units)
 {
     struct place best = {HAK_NO_UNIT, 0};
-    size_t first = hak_i_runs_find_from(&arena->free, 0, units);
+    size_t first = hak_i_runs_find_from(&arena->free, 0, room_units);
     for (int look = 0; look < LOOKS_FOR_WRITTEN && first != HAK_NO_UNIT; look++) {
         size_t end = first + hak_i_runs_length(&arena->free, first, SIZE_MAX);
         best = better(arena, best, first, units);
-        best = better(arena, best, end - units, units);
-        first = hak_i_runs_find_from(&arena->free, end, units);
+        if (room_units == units)
+            best = better(arena, best, end - units, units);
+        first = hak_i_runs_find_from(&arena->free, end, room_units);
     }
-    return best.first;
+    return best;
 }
 
 /* Written memory first, for its pages are there already; a large span may empty BigCache for it. */
@@ -159,7 +160,7 @@ static size_t find_free(struct hak_arena *arena, size_t units, size_t align)
     if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE && give_up_cache(arena))
         first = hak_i_runs_find(&arena->dirty, units, align);
     if (first == HAK_NO_UNIT && units >= UNITS_WORTH_THE_CACHE && align == arena->grain_units)
-        first = find_most_written(arena, units);
+        first = find_most_written(arena, units, units).first;
     return first != HAK_NO_UNIT ? first : hak_i_runs_find(&arena->free, units, align);
 }
 
@@ -417,11 +418,21 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
     return first;
 }
 
+/* A start with room behind, written if that can be had. */
+static size_t find_roomy(struct hak_arena *arena, size_t units)
+{
+    size_t room_units = ROOM_FACTOR * units;
+    struct place place = find_most_written(arena, units, room_units);
+    if (place.written < units && units >= UNITS_WORTH_THE_CACHE && give_up_cache(arena))
+        place = find_most_written(arena, units, room_units);
+    return place.first != HAK_NO_UNIT ? place.first : hak_i_runs_find(&arena->free, room_units, arena->grain_units);
+}
+
 static size_t acquire_with_room(struct hak_arena *arena, size_t *units, bool *clean)
 {
     if (!has_room_to_spare(arena, larger(*units, step_units(arena))))
         return HAK_NO_UNIT;
-    size_t first = hak_i_runs_find(&arena->free, ROOM_FACTOR * *units, arena->grain_units);
+    size_t first = find_roomy(arena, *units);
     if (first != HAK_NO_UNIT && !admits(arena, first, *units))
         return HAK_NO_UNIT;
     *clean = first == HAK_NO_UNIT || hand_out(arena, first, *units);

@@ -325,6 +325,31 @@ TEST_F(ArenaRoom, UsesFreeMemoryWithRoomBehindIt)
     EXPECT_TRUE(space->extend(&span, 48));
 }
 
+TEST_F(ArenaRoom, IsSoughtWhereMemoryIsWritten)
+{
+    Span clean = space->acquire(mib(4));
+    ASSERT_TRUE(space->acquire(1));
+    Span written = space->acquire(mib(4));
+    ASSERT_TRUE(space->acquire(1));
+    space->release(clean, 0);
+    space->release(written, written.units);
+    EXPECT_EQ(space->acquire_roomy(16).first, written.first);
+    EXPECT_EQ(space->acquire_roomy(mib(1)).first, clean.first) << "no room behind it in the other";
+}
+
+TEST_F(ArenaRoom, EmptiesTheCacheForWrittenMemory)
+{
+    Span clean = space->acquire(mib(4));
+    ASSERT_TRUE(space->acquire(1));
+    void *block = space->large(2 * MiB);
+    ASSERT_TRUE(space->acquire(1));
+    space->release(clean, 0);
+    ASSERT_TRUE(space->free_large(block));
+    ASSERT_NE(space->arena.cache.units, 0u);
+    EXPECT_EQ(space->acquire_roomy(UNITS_PER_MIB / 4).first, space->unit_of(block));
+    EXPECT_EQ(space->arena.cache.units, 0u);
+}
+
 TEST_F(ArenaRoom, TakesAnyPlaceWhenThereIsNoRoom)
 {
     ASSERT_TRUE(space->acquire(mib(120)));
