@@ -123,7 +123,7 @@ TEST_F(Heap, BlocksComeFromTheLowestSlabWithRoom)
     }
     std::shuffle(freed.begin(), freed.end(), random);
     free_all(freed);
-    hak_i_heap_flush(heap_);
+    hak_i_heap_purge(heap_);
     std::sort(freed.begin(), freed.end());
     for (void *lowest : freed) {
         EXPECT_EQ(alloc(CLASS_1K), lowest);
