@@ -2,9 +2,9 @@
 #include "base/check.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static void append(struct hak_line *line, const char *text, size_t length)
@@ -50,10 +50,11 @@ void hak_i_base_line_write(const struct hak_line *line)
     if (whole.length == sizeof whole.text)
         whole.length--;
     append(&whole, "\n", 1);
-    int saved_errno = errno;
-    /* the bare system call is no place where a thread is cancelled, nor somebody's who allocates: locks may be held */
-    long ignored = syscall(SYS_write, STDERR_FILENO, whole.text, whole.length);
+    int saved_errno = errno, cancellable;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable); /* locks may be held */
+    ssize_t ignored = write(STDERR_FILENO, whole.text, whole.length);
     (void)ignored;
+    pthread_setcancelstate(cancellable, NULL);
     errno = saved_errno;
 }
 
