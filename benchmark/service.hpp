@@ -57,6 +57,7 @@ public:
     Service &operator=(const Service &) = delete;
     ~Service()
     {
+        exchange_ = nullptr; // what is left is freed here
         for (Request &request : requests_) {
             end(request);
         }
@@ -205,7 +206,7 @@ private:
     }
 
     Random random_;
-    Exchange *const exchange_;
+    Exchange *exchange_;
     std::array<double, QUANTILES> decay_; // of an exponential distribution with the mean 1
     std::array<double, QUANTILES> scale_; // from 1 to 2, each quotient as likely as any other
     std::vector<Place> places_;

@@ -131,8 +131,8 @@ HAKMEM_API const char *hak_version(void) HAK_NOEXCEPT HAK_ATTR(const);
 struct hak_purge_report {
     size_t size;
     uint64_t returned_bytes;     /**< given back to the operating system by this call */
-    uint64_t other_heaps_bytes;  /**< free, out of reach: on the stacks and in empty slabs of heaps that threads hold */
-    uint64_t partial_slab_bytes; /**< free, out of reach: in slabs that also hold live blocks */
+    uint64_t other_heaps_bytes;  /**< free, out of reach: on the stacks of heaps that threads hold, or pending for them */
+    uint64_t partial_slab_bytes; /**< free, out of reach: in slabs that also hold live blocks, or that such heaps keep */
 };
 
 /**

@@ -118,6 +118,7 @@ int main(int argc, char **argv)
     }
     printf("%d mappings more at most\n", most - before);
     int allowed = atoi(argv[1]);
+    fflush(stdout);
     REQUIRE(allowed == 0 || most - before <= allowed);
     return 0;
 }
