@@ -253,7 +253,9 @@ HAK_INLINE bool free_foreign(struct hak_heap_hot *heap, uint32_t id, void *block
 {
     if (HAK_UNLIKELY(!hak_i_heap_is_foreign(heap, id)))
         return false;
-    return (hak_i_heap_may_keep(id) && keep(heap, id, block)) || hak_i_heap_combine(heap, id, block);
+    if (!hak_i_heap_may_keep(id))
+        return hak_i_heap_combine(heap, id, block);
+    return keep(heap, id, block) || (hak_i_heap_has_no_room(heap, id, block) && hak_i_heap_combine(heap, id, block));
 }
 
 void hak_i_front_free_slow(void *block)

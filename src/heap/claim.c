@@ -137,7 +137,7 @@ struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
 void hak_i_heap_release(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
-    if (heap->put_away_bytes == 0) /* else it was put away before */
+    if (heap->put_away_bytes == 0) /* nothing was put away yet, or nothing could stay */
         hak_i_stacks_put_away(heap);
     mark_idle(heap);
     hak_i_heap_leave(heap);

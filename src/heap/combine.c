@@ -96,6 +96,15 @@ void hak_i_combine_publish_all(struct hak_heap *heap)
     publish_entries(heap, heap->combine.waiting, &heap->combine.waiting_mask);
 }
 
+void hak_i_combine_abandon_open(struct hak_heap *heap)
+{
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        heap->combine.current[i].key = 0;
+        hak_store_relaxed(&heap->combine.current[i].bits, 0);
+    }
+    heap->combine.open = 0;
+}
+
 /* ---------------------------------------------------------------------------------------- changing the word ---- */
 
 /* Neighbouring words of neighbouring slabs wait at different places. */

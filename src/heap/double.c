@@ -67,6 +67,8 @@ static void *double_pending(const struct hak_heap *heap)
 
 void *hak_i_heap_find_double(const struct hak_heap *heap)
 {
+    if (heap->finding_count != 0)
+        return heap->findings[0].block;
     void *found = double_on_stacks(heap);
     return found != NULL ? found : double_pending(heap);
 }

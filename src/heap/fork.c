@@ -96,7 +96,9 @@ static void adopt(struct hak_heaps *heaps, struct hak_heap *heap)
 {
     hak_i_stacks_abandon(heap);
     hak_i_stacks_take_out(heap); /* its thread was about to let go of it, or had just claimed it */
+    hak_i_combine_abandon_open(heap);
     hak_i_combine_publish_all(heap);
+    hak_store_relaxed(&heap->busy, false); /* its thread may have been about to wait at the gate */
     while (heap->drained != NULL) {
         struct hak_slab *slab = heap->drained;
         heap->drained = hak_load_relaxed(&slab->next_pending);

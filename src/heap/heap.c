@@ -363,6 +363,10 @@ void hak_i_heap_purge(struct hak_heap *heap)
 
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block)
 {
+    const struct hak_registry *registry = heaps->slabs->arena->registry;
+    uint32_t id = hak_i_registry_id(registry, hak_i_registry_unit(registry, (uintptr_t)block));
+    if (hak_i_heap_number_of_id(id) == 0)
+        return true; /* its slab is gone */
     const struct hak_slab *slab = hak_i_heap_slab_at(heaps, (uintptr_t)block);
     unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
     uint64_t bits = hak_load_relaxed(&slab->local[index / 64]) | hak_load_relaxed(&slab->remote[index / 64]);

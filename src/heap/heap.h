@@ -16,8 +16,8 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
 struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
 
 /*
- * Before a heap is given back: publishes the combining buffer, collects what is pending, and flushes the stacks but for
- * what the next holder's may start with, so that every block freed twice is found. The heap is then only released.
+ * Before a heap is given back: collects what is pending, flushes the stacks but for what the next holder's may start
+ * with, and publishes the combining buffer, so that every block freed twice is found. The heap is then only released.
  */
 void hak_i_heap_put_away(struct hak_heap *heap);
 
@@ -31,7 +31,8 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox);
 
 /*
  * fork() copies page after page while the other threads run on, so the child may only rely on what nobody changes
- * meanwhile: slow work is stopped, and the stacks, which the fast paths change, are given up.
+ * meanwhile: slow work is stopped, and what the fast paths change, the stacks and the open entries of the combining
+ * buffers, is given up.
  */
 
 /* Stops slow work from beginning, and takes the list lock. */
@@ -50,8 +51,8 @@ void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct ha
 void hak_i_heaps_open_gate(struct hak_heaps *heaps);
 
 /*
- * Work of this thread beside a heap, on memory of its own: stopped by a fork like slow work. `mine` is the heap that the
- * thread holds, or NULL; no slow work of it is under way.
+ * Work of this thread beside a heap, on memory of its own: stopped by a fork like slow work. `mine` is the heap that
+ * the thread holds, or NULL; no slow work of it is under way.
  */
 void hak_i_heaps_begin_work(struct hak_heaps *heaps, struct hak_heap *mine);
 void hak_i_heaps_end_work(struct hak_heaps *heaps, struct hak_heap *mine);
@@ -88,10 +89,10 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
 /* As hak_i_heap_free_remote(), for a thread without a heap. True: it was free already. */
 bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
-/* Publishes the combining buffer, flushes the stacks, collects what is pending, and gives empty slabs back. */
+/* Flushes the stacks, publishes the combining buffer, collects what is pending, and gives empty slabs back. */
 void hak_i_heap_purge(struct hak_heap *heap);
 
-/* Whether a block of this heap is free here or pending: a look at its bits, not at the stacks. */
+/* Whether a block that was allocated is free in its slab or pending, or its slab is gone; stacks are not looked at. */
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 
 /*

@@ -137,23 +137,45 @@ HAK_INLINE bool hak_i_heap_may_keep(uint32_t id)
     return hak_i_heap_class_of_id(id) >= HAK_TINY_CLASS_COUNT;
 }
 
+/* Whether another heap's block is in the open entry of its class, or was published and not collected. */
+HAK_INLINE bool hak_i_heap_is_going_home(const struct hak_heap_hot *hot, unsigned class_index,
+                                         const struct hak_slab *slab, unsigned index)
+{
+    const struct hak_heap *heap = (const struct hak_heap *)(const void *)hot;
+    const struct hak_combine_entry *entry = &heap->combine.current[class_index];
+    uint64_t bits = hak_load_relaxed(&slab->remote[index / 64]);
+    if (HAK_UNLIKELY(entry->key == slab->start + index / 64))
+        bits |= hak_load_relaxed(&entry->bits);
+    return (bits >> index % 64 & 1) != 0;
+}
+
 /*
  * Puts such a block on this heap's stack for its class, to be allocated here; a heap that does not allocate from one of
- * pool's classes has none. False, with nothing changed, where hak_i_heap_push() would refuse. `id` and `slab` are what
- * the registry says of its unit.
+ * pool's classes has none. False, with nothing changed, where hak_i_heap_push() would refuse, or where the block is on
+ * its way home already. `id` and `slab` are what the registry says of its unit.
  */
 HAK_INLINE bool hak_i_heap_keep(struct hak_heap_hot *heap, uint32_t id, const struct hak_slab *slab, void *block)
 {
     unsigned class_index = hak_i_heap_class_of_id(id);
     struct hak_bin *bin = &heap->bins[class_index];
     void **top = hak_load_relaxed(&bin->top);
+    unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
     if (HAK_UNLIKELY(((uintptr_t)block & bin->start_mask) * bin->inverse >= bin->inverse) ||
-        HAK_UNLIKELY(hak_i_slab_index(slab, (uintptr_t)block) >= hak_load_relaxed(&slab->carved)) ||
-        HAK_UNLIKELY(top[-1] == block || top[-2] == block || top == bin->full))
+        HAK_UNLIKELY(index >= hak_load_relaxed(&slab->carved)) ||
+        HAK_UNLIKELY(top[-1] == block || top[-2] == block || top == bin->full) ||
+        HAK_UNLIKELY(hak_i_heap_is_going_home(heap, class_index, slab, index)))
         return false;
     *top = block;
     hak_store_relaxed(&bin->top, top + 1);
     return true;
+}
+
+/* Whether the block was not kept because the class's stack is full, and for nothing else that the stack tells. */
+HAK_INLINE bool hak_i_heap_has_no_room(const struct hak_heap_hot *heap, uint32_t id, const void *block)
+{
+    const struct hak_bin *bin = &heap->bins[hak_i_heap_class_of_id(id)];
+    void **top = hak_load_relaxed(&bin->top);
+    return top == bin->full && top[-1] != block && top[-2] != block;
 }
 
 /*

@@ -54,7 +54,7 @@ void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab);
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
 void hak_i_heap_drain_all(struct hak_heap *heap);
 
-/* Publishes the combining buffer, flushes the stacks, collects what is pending. */
+/* Flushes the stacks, publishes the combining buffer, which that may add to, and collects what is pending. */
 void hak_i_heap_settle(struct hak_heap *heap);
 
 /* The empty slabs that the heap keeps for any class; there is room, or there is one. */
@@ -132,6 +132,9 @@ void hak_i_stack_give_up(struct hak_heap *heap, unsigned class_index);
 /* ----------------------------------------------------------------------------------- combine.c: remote frees ---- */
 
 void hak_i_combine_publish_all(struct hak_heap *heap);
+
+/* Forgets what the open entries hold, as hak_i_stacks_abandon() does. */
+void hak_i_combine_abandon_open(struct hak_heap *heap);
 
 /* Adds a block of another heap; what is in its way is published. */
 void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/option.h"
+#include "heap/heap_hot.h"
 #include "heap/heap_private.h"
 
 /* A stack that only drains needs no more than two batches. */
@@ -76,84 +77,63 @@ void hak_i_stacks_init(struct hak_heap *heap)
 
 /* -------------------------------------------------------------------------------------------------- flushing ---- */
 
-/* Blocks of one class on their way back, gathered while they fall into one word of one slab's bitmap. */
-struct gathered {
-    struct hak_heap *heap;
-    const struct hak_registry *registry;
-    const struct hak_class *of;
-    uint32_t id; /* of every unit that holds blocks of this class of this heap */
-    unsigned word;
-    struct hak_slab *slab;
-    uint64_t bits;
-};
-
-static void give_gathered(struct gathered *gathered)
-{
-    if (gathered->bits == 0)
-        return;
-    hak_i_heap_give(gathered->heap, gathered->slab, gathered->word, gathered->bits);
-    hak_i_heap_retire_if_empty(gathered->heap, gathered->slab);
-    gathered->bits = 0;
-}
-
-static unsigned index_of(const struct gathered *gathered, const struct hak_slab *slab, uintptr_t block)
-{
-    bool by_arithmetic = gathered->of->block_bytes < HAK_UNIT_BLOCK_BYTES;
-    return hak_i_slab_quotient(gathered->of, by_arithmetic ? block & gathered->of->start_mask : block - slab->start);
-}
-
 /* A block of another heap; or one whose slab is gone: it was freed twice. */
 static void send_home(struct hak_heap *heap, uint32_t id, unsigned class_index, void *block)
 {
-    if (hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == class_index)
+    bool is_of_class = hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == class_index;
+    if (is_of_class && hak_i_heap_may_keep(id))
         hak_i_combine_add(heap, id, block);
     else
         hak_i_heap_note(heap, block, class_index, false);
 }
 
-/* Adds the block; what was gathered for another word is given back first, and may take the block's slab with it. */
-static void gather_block(struct gathered *gathered, unsigned class_index, void *block)
+/* Gives the first blocks back, up to one that does not fall into the same word of the bitmap; how many. */
+static unsigned give_word(struct hak_heap *heap, struct hak_slab *slab, void *const *blocks, unsigned count)
 {
-    size_t unit = hak_i_registry_unit(gathered->registry, (uintptr_t)block);
-    struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(gathered->registry, unit);
-    unsigned index = index_of(gathered, slab, (uintptr_t)block);
-    uint64_t bit = (uint64_t)1 << index % 64;
-    if (slab != gathered->slab || index / 64 != gathered->word)
-        give_gathered(gathered);
-    uint32_t id = hak_i_registry_id(gathered->registry, unit);
-    if (HAK_UNLIKELY(id != gathered->id)) {
-        send_home(gathered->heap, id, class_index, block);
-        return;
+    const struct hak_class *of = hak_i_slab_class(slab);
+    unsigned word = hak_i_slab_index(slab, (uintptr_t)blocks[0]) / 64;
+    size_t from = (size_t)64 * word * of->block_bytes;
+    size_t to = from + (size_t)64 * of->block_bytes;
+    size_t word_bytes = (to < slab->span_bytes ? to : slab->span_bytes) - from;
+    uintptr_t word_start = slab->start + from;
+    uint64_t bits = 0;
+    unsigned given = 0;
+    for (uintptr_t offset; given < count && (offset = (uintptr_t)blocks[given] - word_start) < word_bytes; given++) {
+        uint64_t bit = (uint64_t)1 << hak_i_slab_quotient(of, offset);
+        if (HAK_UNLIKELY((bits & bit) != 0))
+            hak_i_heap_note(heap, blocks[given], slab->class_index, false);
+        bits |= bit;
     }
-    if (HAK_UNLIKELY((gathered->bits & bit) != 0))
-        hak_i_heap_note(gathered->heap, block, class_index, false);
-    gathered->slab = slab;
-    gathered->word = index / 64;
-    gathered->bits |= bit;
+    hak_i_heap_give(heap, slab, word, bits);
+    hak_i_heap_retire_if_empty(heap, slab);
+    return given;
 }
 
-static void prefetch_record(const struct gathered *gathered, void *const *blocks, unsigned index, unsigned count)
+/* What giving a block back touches. */
+static void prefetch_record(const struct hak_heap *heap, const void *block)
 {
-    if (index >= count)
-        return;
-    size_t unit = hak_i_registry_unit(gathered->registry, (uintptr_t)blocks[index]);
-    struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(gathered->registry, unit);
-    __builtin_prefetch(&slab->local[index_of(gathered, slab, (uintptr_t)blocks[index]) / 64], 1);
+    const struct hak_slab *slab = hak_i_heap_slab_at(heap->heaps, (uintptr_t)block);
+    __builtin_prefetch(&slab->start);
+    __builtin_prefetch(&slab->local[0], 1);
+    __builtin_prefetch(&slab->free_count, 1);
 }
 
 static void give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
 {
-    struct gathered gathered = {.heap = heap,
-                                .registry = heap->heaps->slabs->arena->registry,
-                                .of = &hak_i_slab_classes[class_index],
-                                .id = heap->hot.id | class_index * HAK_BIN_BYTES};
-    for (unsigned i = 0; i < PREFETCH_AHEAD; i++)
-        prefetch_record(&gathered, blocks, i, count);
-    for (unsigned i = 0; i < count; i++) {
-        prefetch_record(&gathered, blocks, i + PREFETCH_AHEAD, count);
-        gather_block(&gathered, class_index, blocks[i]);
+    const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
+    uint32_t own_id = heap->hot.id | class_index * HAK_BIN_BYTES;
+    for (unsigned i = 0; i < PREFETCH_AHEAD && i < count; i++)
+        prefetch_record(heap, blocks[i]);
+    for (unsigned i = 0; i < count;) {
+        if (i + PREFETCH_AHEAD < count)
+            prefetch_record(heap, blocks[i + PREFETCH_AHEAD]);
+        size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[i]);
+        uint32_t id = hak_i_registry_id(registry, unit);
+        if (HAK_LIKELY(id == own_id))
+            i += give_word(heap, (struct hak_slab *)hak_i_registry_record(registry, unit), blocks + i, count - i);
+        else
+            send_home(heap, id, class_index, blocks[i++]);
     }
-    give_gathered(&gathered);
 }
 
 static void flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned count)

@@ -261,18 +261,22 @@ TEST_F(HeapClaim, PurgingIdleHeapsCollectsWhatIsPendingThere)
 TEST_F(HeapClaim, TheHeapOfAThreadThatIsGoneIsAdopted)
 {
     hak_heap *gone = machine_.claim();
-    std::vector<void *> mine = alloc_many(CLASS_64, 10);
+    std::vector<void *> mine = alloc_many(CLASS_64, 128);
     std::vector<void *> blocks = machine_.alloc_many(gone, CLASS_64, 300);
     std::vector<void *> on_stack = {blocks[100], blocks[101]};
     machine_.free_all(gone, on_stack);
-    machine_.free_all(gone, mine); // in its combining buffer
+    machine_.free(gone, mine[0]);   // waits in its combining buffer
+    machine_.free(gone, mine[100]); // in the open entry
+    gone->busy = true;              // about to wait at the gate
     machine_.free(heap_, blocks[0]);
     hak_i_heap_purge(heap_); // pending at its inbox
     hak_i_heaps_adopt_orphans(&machine_.heaps, heap_);
     EXPECT_EQ(machine_.heaps.idle_count, 1u);
     EXPECT_TRUE(machine_.is_sound());
     hak_i_heap_purge(heap_);
+    EXPECT_FALSE(gone->busy);
     EXPECT_TRUE(hak_i_heap_knows_free(&machine_.heaps, mine[0]));
+    EXPECT_FALSE(hak_i_heap_knows_free(&machine_.heaps, mine[100])) << "as what the stacks held";
     EXPECT_EQ(machine_.claim(), gone);
     hak_i_heap_purge(gone);
     EXPECT_TRUE(hak_i_heap_knows_free(&machine_.heaps, blocks[0]));

@@ -104,6 +104,60 @@ TEST_F(HeapKeep, RefusesWhatIsNoBlock)
     EXPECT_FALSE(keep(block)) << "freed twice, with one between";
 }
 
+/* Two of its blocks fill the stack, and the next are on their way home. */
+TEST_F(HeapKeep, SeesADoubleFreeOfWhatGoesHome)
+{
+    start(CLASS_8K);
+    std::vector<void *> blocks = alloc_many(CLASS_8K, 2000);
+    size_t kept = 0;
+    for (; other_->combine.open == 0; kept++) {
+        machine_.free(other_, blocks[kept]);
+    }
+    void *going = blocks[kept - 1];
+    ASSERT_NE(hak_i_heap_pop(&other_->hot.bins[CLASS_8K]), nullptr);
+    machine_.free(other_, going);
+    EXPECT_EQ(other_->finding_count, 1u) << "in the buffer, where there is room on the stack";
+    other_->finding_count = 0;
+    machine_.alloc(other_, CLASS_16); // publishes
+    ASSERT_NE(hak_i_heap_pop(&other_->hot.bins[CLASS_8K]), nullptr);
+    machine_.free(other_, going);
+    hak_i_heap_purge(other_);
+    EXPECT_EQ(other_->finding_count, 1u) << "pending at its owner";
+}
+
+TEST_F(HeapKeep, ADoubleFreeAmongTheTwoNewestIsNotSentHome)
+{
+    start(CLASS_8K);
+    std::vector<void *> blocks = alloc_many(CLASS_8K, 2000);
+    size_t next = 0;
+    for (; other_->combine.open == 0; next++) {
+        machine_.free(other_, blocks[next]);
+    }
+    ASSERT_NE(hak_i_heap_pop(&other_->hot.bins[CLASS_8K]), nullptr);
+    void *block = blocks[next];
+    machine_.free(other_, block);
+    ASSERT_EQ(other_->hot.bins[CLASS_8K].top[-1], block);
+    EXPECT_FALSE(machine_.free_foreign(&other_->hot, machine_.id_at(address_of(block)), block));
+}
+
+/* A tiny block is on no other stack than its owner's, so it was freed twice when its slab has become another heap's. */
+TEST_F(HeapKeep, ATinyBlockWhoseSlabIsAnothersNowWasFreedTwice)
+{
+    void *block = alloc(CLASS_32);
+    free(block);
+    hak_i_heap_purge(heap_);
+    ASSERT_EQ(machine_.held_units(), 0u);
+    ASSERT_EQ(machine_.alloc(other_, CLASS_32), block);
+    hak_bin &bin = heap_->hot.bins[CLASS_32];
+    *bin.top++ = block;
+    hak_i_heap_purge(heap_);
+    ASSERT_EQ(heap_->finding_count, 1u);
+    EXPECT_EQ(heap_->findings[0].block, block);
+    EXPECT_EQ(hak_i_heap_find_double(heap_), block) << "at the end of the process, if nobody asks before";
+    hak_i_heap_purge(other_);
+    EXPECT_FALSE(hak_i_heap_knows_free(&machine_.heaps, block)) << "it is the other heap's program's";
+}
+
 TEST_F(HeapKeep, SeesWithItsOwnerABlockThatBothFreed)
 {
     start(CLASS_8K);

@@ -51,6 +51,15 @@ public:
         return block != nullptr ? block : hak_i_heap_alloc(heap, class_index);
     }
 
+    bool free_foreign(hak_heap_hot *heap, uint32_t id, void *block) const
+    {
+        if (!hak_i_heap_may_keep(id)) {
+            return hak_i_heap_combine(heap, id, block);
+        }
+        return hak_i_heap_keep(heap, id, slab_of(block), block) ||
+               (hak_i_heap_has_no_room(heap, id, block) && hak_i_heap_combine(heap, id, block));
+    }
+
     void free(hak_heap *heap, void *block)
     {
         size_t scaled_class = hak_i_heap_own_class(&heap->hot, block);
@@ -60,8 +69,7 @@ public:
         uint32_t id = id_at(address_of(block));
         if (hak_i_heap_number_of_id(id) == heap->number) {
             hak_i_heap_free(heap, hak_i_heap_class_of_id(id), block);
-        } else if (!(hak_i_heap_may_keep(id) && hak_i_heap_keep(&heap->hot, id, slab_of(block), block)) &&
-                   !hak_i_heap_combine(&heap->hot, id, block)) {
+        } else if (!free_foreign(&heap->hot, id, block)) {
             hak_i_heap_free_remote(heap, id, block);
         }
     }
