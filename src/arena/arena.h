@@ -30,7 +30,10 @@ size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units);
 /* As hak_i_arena_acquire(), placed where hak_i_arena_extend() will find room for long. *units may grow. */
 size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *clean);
 
-/* Asks to keep an empty slab: true when the bound on free written memory has room for it. Lock-free. */
+/*
+ * Asks to keep an empty slab, or slabs that an idle heap's stacks hold blocks of: true when the bound on free written
+ * memory has room for them. Lock-free.
+ */
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes);
 void hak_i_arena_unretain(struct hak_arena *arena, size_t bytes);
 

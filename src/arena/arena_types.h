@@ -117,7 +117,7 @@ struct hak_arena {
     struct hak_budget budget;
     struct hak_density density;
     size_t sets_bytes;     /* what the sets take, of which little is ever written */
-    size_t retained_bytes; /* empty slabs that heaps keep; atomic, not under the lock */
+    size_t retained_bytes; /* by hak_i_arena_retain(); atomic, not under the lock */
 };
 
 #endif

@@ -136,6 +136,11 @@ uint64_t hak_i_account_own_bytes(const struct hak_account *account)
     return account->kernel.blocks_bytes + account->kernel.records_bytes;
 }
 
+uint64_t hak_i_account_empty_slab_bytes(const struct hak_account *account)
+{
+    return account->census.empty_slab_bytes + account->census.kept_slab_bytes;
+}
+
 uint64_t hak_i_account_worth_bytes(const struct hak_account *account)
 {
     uint64_t part = account->stats.committed_bytes / WORTH_PART;

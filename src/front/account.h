@@ -42,7 +42,7 @@ struct hak_account {
     bool started;
     struct hak_stats stats;
     struct hak_census census;
-    uint64_t retained_bytes; /* empty slabs that heaps keep, of a class or not */
+    uint64_t retained_bytes; /* by the arena's count: empty slabs, and those that stacks of idle heaps hold blocks of */
     bool usage_known;
     struct hak_os_usage usage;
     struct hak_kernel_count kernel;
@@ -54,6 +54,9 @@ void hak_i_account_take(struct hak_account *account);
 
 /* The kernel's count of what is hakmem's. */
 uint64_t hak_i_account_own_bytes(const struct hak_account *account);
+
+/* Empty slabs that heaps keep, of a class or not. */
+uint64_t hak_i_account_empty_slab_bytes(const struct hak_account *account);
 
 /* Less than this is not worth a sentence: 1 MiB, or a small part of what is committed. */
 uint64_t hak_i_account_worth_bytes(const struct hak_account *account);

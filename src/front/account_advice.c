@@ -32,10 +32,11 @@ static bool begin(struct advice *advice, uint64_t bytes)
 
 /* The bound on free written memory, as the arena has it, without its credit. */
 struct bound {
-    uint64_t kept_bytes;
+    uint64_t free_bytes;  /* spans and slabs */
+    uint64_t kept_bytes;  /* with the slabs that stacks of idle heaps hold blocks of, which the bound counts */
     uint64_t least_bytes; /* dirty_min */
     uint64_t share_bytes; /* dirty_percent */
-    uint64_t there_bytes; /* of kept_bytes, what has pages; all where it is not known */
+    uint64_t there_bytes; /* of free_bytes, what has pages; all where it is not known */
     int64_t percent;
 };
 
@@ -57,11 +58,12 @@ static uint64_t there_bytes(const struct hak_account *account)
 static struct bound bound_of(const struct hak_account *account)
 {
     const struct hak_stats *stats = &account->stats;
-    struct bound bound = {.kept_bytes = stats->dirty_bytes + account->retained_bytes,
+    struct bound bound = {.free_bytes = stats->dirty_bytes + hak_i_account_empty_slab_bytes(account),
+                          .kept_bytes = stats->dirty_bytes + account->retained_bytes,
                           .least_bytes = (uint64_t)hak_load_relaxed(&hak_i_base_options.dirty_min),
                           .percent = hak_load_relaxed(&hak_i_base_options.dirty_percent)};
     uint64_t in_use = above(stats->committed_bytes, stats->metadata_bytes + stats->clean_bytes + bound.kept_bytes);
-    bound.there_bytes = smaller(bound.kept_bytes, there_bytes(account));
+    bound.there_bytes = smaller(bound.free_bytes, there_bytes(account));
     bound.share_bytes = in_use / 100 * (uint64_t)(bound.percent > 0 ? bound.percent : 0);
     return bound;
 }
@@ -89,6 +91,11 @@ static void say_options_of_bound(struct hak_page *page, const struct bound *boun
         hak_i_page_say(page, "HAKMEM_DIRTY_MIN=0 would give back up to %b. ", by_least);
 }
 
+static uint64_t put_away_bytes(const struct hak_account *account)
+{
+    return above(account->retained_bytes, hak_i_account_empty_slab_bytes(account));
+}
+
 static void advise_on_dirty(struct advice *advice)
 {
     const struct hak_account *account = advice->account;
@@ -98,7 +105,11 @@ static void advise_on_dirty(struct advice *advice)
     hak_i_page_say(advice->page,
                    "%b of free memory, with pages for %b, are kept to be used again without a page fault: %b in free "
                    "spans and BigCache, %b in empty slabs. ",
-                   bound.kept_bytes, bound.there_bytes, account->stats.dirty_bytes, account->retained_bytes);
+                   bound.free_bytes, bound.there_bytes, account->stats.dirty_bytes,
+                   hak_i_account_empty_slab_bytes(account));
+    if (put_away_bytes(account) != 0)
+        hak_i_page_say(advice->page, "The same bound counts %b of slabs that idle stacks hold blocks of. ",
+                       put_away_bytes(account));
     say_options_of_bound(advice->page, &bound, advice->worth_bytes);
     hak_i_page_say(advice->page,
                    "HAKMEM_DIRTY_MIN=0 and HAKMEM_DIRTY_PERCENT=0 together keep none; hak_purge() gives all of it back "

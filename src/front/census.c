@@ -77,6 +77,8 @@ static void add_slab(struct hak_census *census, const struct hak_slab *slab)
     class_count->free_blocks += count.free_blocks;
     class_count->kept_blocks += count.kept_blocks;
     class_count->unused_blocks += count.unused_blocks;
+    if (count.kept_blocks != 0)
+        census->kept_slab_bytes += hak_load_relaxed(&slab->span_bytes);
 }
 
 static void add_spans(struct hak_census *census, const struct hak_process *process)

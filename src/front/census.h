@@ -43,6 +43,7 @@ struct hak_class_count {
 struct hak_census {
     struct hak_class_count classes[HAK_CLASS_COUNT];
     uint64_t empty_slab_bytes; /* of those that belong to no class */
+    uint64_t kept_slab_bytes;  /* of those of a class that are empty and kept */
 };
 
 /* `process` has started. */

@@ -82,7 +82,7 @@ static void say_parts(const struct hak_account *account, struct hak_page *page)
     hak_i_page_say(page, "  %15u  cached: free on the stacks of %u heap~, of which %u idle\n", stats->cached_bytes,
                    stats->heaps, stats->idle_heaps);
     hak_i_page_say(page, "  %15u  partial: free or never used in slabs, %b of it in empty ones that heaps keep\n",
-                   stats->partial_bytes, account->retained_bytes);
+                   stats->partial_bytes, hak_i_account_empty_slab_bytes(account));
     hak_i_page_say(page, "  %15u  remote: freed by another thread, not collected yet\n", stats->remote_bytes);
     hak_i_page_say(page, "  %15u  clean: free, never written or given back\n", stats->clean_bytes);
     hak_i_page_say(page, "  %15u  dirty: free and still written\n", stats->dirty_bytes);

@@ -217,6 +217,30 @@ TEST_F(FrontExplain, TakesSlabsThatAreKeptEmptyForNobodysButItsOwn)
     EXPECT_LT(figure(page, HAK_AMOUNT " are free in slabs that other blocks keep"), MiB) << page;
 }
 
+TEST_F(FrontExplain, TakesNoSlabThatAnIdleStackHoldsBlocksOfForAnEmptyOne)
+{
+    std::vector<void *> left;
+    std::thread([&] {
+        for (size_t size : class_sizes(KiB)) {
+            void *block = hak_alloc(size);
+            left.push_back(hak_alloc(size));
+            hak_free(block);
+        }
+    }).join();
+    hold(MiB, 8);
+    hak_free_batch(held.data(), held.size());
+    held = left;
+    std::string page = explain();
+    double put_away = figure(page, "The same bound counts " HAK_AMOUNT " of slabs that idle stacks hold blocks of\\.");
+    EXPECT_GE(put_away, 256 * KiB) << page;
+    EXPECT_LT(figure(page, "never used in slabs, " HAK_AMOUNT " of it in empty ones"), put_away / 2) << page;
+    EXPECT_LT(figure(page, "BigCache, " HAK_AMOUNT " in empty slabs\\."), put_away / 2) << page;
+    double free = figure(page, HAK_AMOUNT " of free memory, with pages");
+    EXPECT_NEAR(free, static_cast<double>(statistics().dirty_bytes), 128 * KiB) << page;
+    hak_purge(nullptr);
+    EXPECT_LT(figure(explain(), "The same bound counts " HAK_AMOUNT), 0);
+}
+
 TEST_F(FrontExplain, NamesFewBlocksThatKeepManyPages)
 {
     hold(1024, 64 * 1024);
