@@ -40,15 +40,18 @@ static bool is_heap(const void *value)
 }
 
 /* Other keys' destructors may follow and use hakmem: the thread has departed by then. */
-static void at_thread_end(void *value)
+static void give_up(struct hak_heap *heap)
 {
-    if (!is_heap(value))
-        return;
-    struct hak_heap *heap = (struct hak_heap *)value;
     hak_i_self = &hak_i_front_departed;
     hak_i_heap_put_away(heap);
     hak_i_front_report_findings(heap, "thread end");
     hak_i_heap_release(heap);
+}
+
+static void at_thread_end(void *value)
+{
+    if (is_heap(value))
+        give_up((struct hak_heap *)value);
     hak_i_front_budget_at_thread_end();
 }
 

@@ -620,6 +620,19 @@ TEST_F(FrontBudget, IsCalledAgainAfterAThreadEndedThatLeftItsCallback)
     EXPECT_EQ(jump.calls, 2);
 }
 
+TEST_F(FrontBudget, IsCalledAgainAfterAThreadWithoutAHeapEndedThatLeftItsCallback)
+{
+    Jump jump;
+    void *block = hak_alloc(100);
+    set_above(1 * MiB, 16 * MiB, Jump::call, &jump);
+    std::thread([&] {
+        hak_free(block); // the first of the few that it frees without a heap
+        EXPECT_TRUE(jump.run_short());
+    }).join();
+    EXPECT_FALSE(jump.run_short());
+    EXPECT_EQ(jump.calls, 2);
+}
+
 TEST_F(FrontBudget, HoldsInAChildWhoseCallingThreadIsGone)
 {
     Callback callback;
