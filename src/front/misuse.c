@@ -38,8 +38,7 @@ static const char *kind_text(enum hak_error_kind kind)
 
 static void describe_block(struct hak_line *line, const struct hak_look *look)
 {
-    uint32_t owner = hak_i_heap_number_of_id(look->id);
-    if (owner == 0) {
+    if (look->id == HAK_ID_LARGE) {
         hak_i_base_line_text(line, " (large block of ");
         hak_i_base_line_number(line, look->block_bytes);
         hak_i_base_line_text(line, " bytes)");
@@ -48,8 +47,12 @@ static void describe_block(struct hak_line *line, const struct hak_look *look)
     bool tiny = hak_i_heap_class_of_id(look->id) < HAK_TINY_CLASS_COUNT;
     hak_i_base_line_text(line, tiny ? " (tiny, " : " (pool, ");
     hak_i_base_line_number(line, look->block_bytes);
-    hak_i_base_line_text(line, "-byte class, owned by heap ");
-    hak_i_base_line_number(line, owner);
+    hak_i_base_line_text(line, "-byte class");
+    uint32_t owner = hak_i_heap_number_of_id(look->id);
+    if (owner != 0) {
+        hak_i_base_line_text(line, ", owned by heap ");
+        hak_i_base_line_number(line, owner);
+    }
     hak_i_base_line_text(line, ")");
 }
 
@@ -111,11 +114,20 @@ void hak_i_front_misplaced(const void *address, const struct hak_look *look, con
         hak_i_front_misuse(kinds[look->place], address, look, function);
 }
 
+/* The ID of the finding's block, without an owner once no slab of its class is there. */
+static uint32_t id_of(const struct hak_finding *finding)
+{
+    const struct hak_registry *registry = &hak_i_process.registry;
+    uint32_t id = hak_i_registry_id(registry, hak_i_registry_unit(registry, (uintptr_t)finding->block));
+    bool is_there = hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == finding->class_index;
+    return is_there ? id : finding->class_index * HAK_BIN_BYTES;
+}
+
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function)
 {
     while (HAK_UNLIKELY(heap->finding_count != 0)) {
         struct hak_finding finding = heap->findings[--heap->finding_count];
-        struct hak_look look = {.id = heap->hot.id | finding.class_index * HAK_BIN_BYTES,
+        struct hak_look look = {.id = id_of(&finding),
                                 .block_bytes = hak_i_slab_classes[finding.class_index].block_bytes};
         hak_i_front_misuse(finding.never_allocated ? HAK_ERROR_NEVER_ALLOCATED : HAK_ERROR_DOUBLE_FREE, finding.block,
                            &look, function);

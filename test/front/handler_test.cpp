@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -127,6 +128,65 @@ TEST_F(FrontHandler, IsToldTheOwner)
     EXPECT_EQ(take().error.owner, 0u);
     hak_free(mine);
     hak_free(also_mine);
+}
+
+/* Another thread frees the block first, so it is noticed when this one's frees are collected together. */
+TEST_F(FrontHandler, IsToldTheOwnerOfABlockThatAnotherHeapFreesTwice)
+{
+    std::atomic<char *> given{nullptr};
+    std::atomic<bool> over{false};
+    std::thread owner([&] {
+        given = static_cast<char *>(hak_alloc(48));
+        while (!over) {
+            std::this_thread::yield();
+        }
+    });
+    while (given == nullptr) {
+        std::this_thread::yield();
+    }
+    char *const block = given;
+    hak_free(hak_alloc(48)); // this thread has a heap
+    hak_free(block + 16);
+    const Report interior = take();
+    std::thread([&] { hak_free(block); }).join();
+    hak_free(block);
+    hak_purge(nullptr);
+    const Report found = take();
+    over = true;
+    owner.join();
+    EXPECT_EQ(found.error.kind, HAK_ERROR_DOUBLE_FREE);
+    EXPECT_EQ(found.error.address, block);
+    EXPECT_EQ(found.error.owner, interior.error.owner);
+    EXPECT_NE(found.message.find("owned by heap " + std::to_string(interior.error.owner) + ")"), std::string::npos)
+        << found.message;
+}
+
+/* With all its other blocks the slab goes, before the second free of the first is looked at. */
+TEST_F(FrontHandler, IsToldOfNoOwnerWhereTheSlabIsGone)
+{
+    hak_purge(nullptr);
+    hak_option_set("dirty_min", "0");
+    std::thread([&] {
+        std::vector<void *> blocks;
+        do {
+            blocks.push_back(hak_alloc(48));
+        } while (blocks.size() < 100 || statistics().cached_bytes != 0);
+        hak_free_batch(blocks.data() + 1, blocks.size() - 4);
+        hak_purge(nullptr);
+        hak_free(blocks[0]);
+        for (size_t last = 1; last <= 3; last++) {
+            hak_free(blocks[blocks.size() - last]);
+        }
+        hak_free(blocks[0]);
+        hak_purge(nullptr);
+        const Report found = take();
+        EXPECT_EQ(found.error.kind, HAK_ERROR_DOUBLE_FREE);
+        EXPECT_EQ(found.error.address, blocks[0]);
+        EXPECT_EQ(found.error.block_size, 48u);
+        EXPECT_EQ(found.error.owner, 0u);
+        EXPECT_NE(found.message.find(" (tiny, 48-byte class) in "), std::string::npos) << found.message;
+    }).join();
+    hak_option_set("dirty_min", "16M");
 }
 
 TEST_F(FrontHandler, IsToldOfForeignPointers)
