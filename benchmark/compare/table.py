@@ -53,7 +53,7 @@ def cell(row, figure, ratio, readable, best=1):
     if row is None or figure(row) is None:
         return "failed" if row and row["failure"] else "–"
     shown = "–" if ratio is None else f"{ratio:.2f}"
-    if ratio == best:
+    if ratio is not None and ratio == best:
         shown = f"**{shown}**"
     if figure is best_seconds:
         shown += " ~" * ((spread(row) or 1) > 1 + SPREAD) + " †" * (row["disturbed"] > 0)

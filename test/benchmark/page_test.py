@@ -130,6 +130,11 @@ class Settings(unittest.TestCase):
                       f"|---|--:|--:|--:|\n| none | 1.00 ", text)
         self.assertIn(f"| `{VARIANT}` | – | 1.00 (1.0 MiB) |", text)
 
+    def test_a_figure_without_a_ratio_is_not_bold(self):
+        results = self.results()
+        results.row(Row("pair", 1), "hakmem")["seconds"] = []
+        self.assertIn(f"| `{VARIANT}` | – (0.5 s) |", markdown(results))
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
