@@ -52,6 +52,12 @@ static bool is_left_out(const void *address)
 
 /* ---------------------------------------------------------------------------------------------- a dump itself ---- */
 
+static bool may_be_large_enough(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max >= (rlim_t)BLOCKS * BLOCK_BYTES + MORE_BYTES;
+}
+
 static bool dumps_go_to_the_working_folder(void)
 {
     char pattern[256] = {0};
@@ -59,12 +65,15 @@ static bool dumps_go_to_the_working_folder(void)
     if (file < 0 || read(file, pattern, sizeof pattern - 1) <= 0)
         return false;
     close(file);
-    return pattern[0] != '|' && strchr(pattern, '/') == NULL;
+    return pattern[0] != '|' && strchr(pattern, '/') == NULL && may_be_large_enough();
 }
 
 static void end_with_a_dump(void)
 {
-    struct rlimit limit = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) != 0)
+        _exit(2);
+    limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_CORE, &limit) != 0)
         _exit(2);
     abort();
@@ -131,6 +140,6 @@ int main(void)
     if (dumps_go_to_the_working_folder())
         make_and_read_dump();
     else
-        puts("dumps do not go to the working folder here, so none was made; the flags are as they should be");
+        puts("whole dumps do not go to the working folder here, so none was made; the flags are as they should be");
     return 0;
 }
