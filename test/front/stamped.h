@@ -47,7 +47,7 @@ inline Stamped *stamp(void *block, size_t asked, size_t alignment, uint64_t seed
     if (address_of(block) % std::max<size_t>(alignment, 16) != 0 || hak_usable_size(block) < asked) {
         finding("bad block %p for %zu bytes aligned to %zu", block, asked, alignment);
     }
-    Stamped *stamped = static_cast<Stamped *>(block);
+    Stamped *stamped = static_cast<Stamped *>(opaque(block)); // its size is what `asked` says, not what its call bounds
     *stamped = {asked, alignment, seed};
     Stamp::write(stamped->body(), stamped->body_size(), seed);
     return stamped;
