@@ -12,6 +12,9 @@
 /* Of freed blocks that were not fresh, one in so many is looked at. */
 #define LOOKS_AT_USED 4
 
+/* Each place where pages that are asked for begin or end divides a mapping: past so many, no more are asked for. */
+#define EDGES_MAX 128
+
 static struct hak_span whole_pages(size_t first, size_t end)
 {
     size_t first_page = hak_round_up(first, HAK_HUGE_UNITS);
@@ -89,6 +92,25 @@ void hak_i_arena_learn_density(struct hak_arena *arena, struct hak_large *large)
 
 /* ---------------------------------------------------------------------------------------------------- asking ---- */
 
+static size_t count_edges(const struct hak_arena *arena)
+{
+    size_t edges = 0;
+    uint64_t last = 0;
+    for (size_t word = 0; word <= arena->huge_end / 64; word++) {
+        uint64_t bits = arena->huge[word];
+        edges += hak_bits_count(bits ^ (bits << 1 | last));
+        last = bits >> 63;
+    }
+    return edges;
+}
+
+/* Whether pages become ones that are asked for, or no longer are. */
+static bool change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool dense)
+{
+    return is_known(&arena->density) && (!dense || count_edges(arena) < EDGES_MAX) &&
+           hak_i_arena_change_pages_locked(arena, pages, dense);
+}
+
 void hak_i_arena_ask_for_pages(struct hak_arena *arena, const struct hak_large *large)
 {
     struct hak_span pages = whole_pages(large->first_unit, large->first_unit + large->asked_units);
@@ -96,7 +118,7 @@ void hak_i_arena_ask_for_pages(struct hak_arena *arena, const struct hak_large *
         return;
     hak_i_base_lock(&arena->lock);
     bool dense = is_dense(&arena->density);
-    bool changed = is_known(&arena->density) && hak_i_arena_change_pages_locked(arena, pages, dense);
+    bool changed = change_pages_locked(arena, pages, dense);
     hak_i_base_unlock(&arena->lock);
     if (changed)
         hak_i_arena_advise_pages(arena, pages, dense);
