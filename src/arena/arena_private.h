@@ -69,12 +69,12 @@ void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from);
 /* The span was mapped anew, and what the kernel was told of it is gone: its pages are no huge ones from now on. */
 void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span);
 
-/* Whether pages may be moved from one span to the other: not where too many mappings would remain. */
+/* Whether pages may be moved from one span to the other: not out of several mappings, nor where too many would remain.
+ */
 bool hak_i_arena_may_move(struct hak_arena *arena, struct hak_span from, struct hak_span to);
 
-/* They were; or the system refused, which before Linux 6.17 moves the pages of one mapping at a time. */
-void hak_i_arena_note_seams(struct hak_arena *arena, struct hak_span from, struct hak_span to);
-void hak_i_arena_note_refused_move(struct hak_arena *arena, struct hak_span from);
+/* They were. */
+void hak_i_arena_note_seams(struct hak_arena *arena, struct hak_span to);
 
 /* Puts held units back; the first `dirty_units` were written. */
 void hak_i_arena_put_locked(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);

@@ -101,7 +101,6 @@ struct hak_arena {
     uint64_t sampled_asked_bytes; /* of the latest large blocks, in bytes asked for */
     uint64_t sampled_given_bytes; /* and in bytes given */
     size_t seam_count;
-    bool moves_one_mapping; /* the system refused to move the pages of several at a time */
     unsigned growth_steps;
     unsigned islands;   /* blocks that were put amid reserved units, for room to grow */
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */

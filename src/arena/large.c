@@ -258,7 +258,7 @@ static void release_moved(struct hak_arena *arena, struct hak_large *old)
 static void *end_move(struct hak_arena *arena, struct hak_large *large, struct hak_span from, struct hak_span to)
 {
     void *moved = (void *)hak_i_registry_address(arena->registry, to.first);
-    hak_i_arena_note_seams(arena, from, to);
+    hak_i_arena_note_seams(arena, to);
     hak_i_arena_note_moved(arena, from);
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
     if (old != NULL)
@@ -299,12 +299,8 @@ static enum hak_os_result try_to_move(struct hak_arena *arena, struct hak_span f
     if (!hak_i_arena_may_move(arena, from, to))
         return HAK_OS_NO_MEMORY;
     hak_i_arena_join_pages(arena, from);
-    enum hak_os_result result =
-        hak_i_os_move((void *)hak_i_registry_address(arena->registry, from.first),
-                      (void *)hak_i_registry_address(arena->registry, to.first), from.units << HAK_UNIT_SHIFT);
-    if (result != HAK_OS_DONE)
-        hak_i_arena_note_refused_move(arena, from);
-    return result;
+    return hak_i_os_move((void *)hak_i_registry_address(arena->registry, from.first),
+                         (void *)hak_i_registry_address(arena->registry, to.first), from.units << HAK_UNIT_SHIFT);
 }
 
 /* Pages that move are there once, so the budget must have room for the difference alone. */

@@ -21,13 +21,12 @@ static size_t count_ends(const struct hak_arena *arena, struct hak_span span)
     return hak_bitmap_count(arena->seams, span.first, 1) + last;
 }
 
-/* Seams move with the pages. */
+/* Of several mappings, Linux 6.17 may have moved some when it fails, whose content is lost; before, it moves none. */
 static bool may_move_locked(const struct hak_arena *arena, struct hak_span from, struct hak_span to)
 {
-    size_t moving = count_inside(arena, from);
-    size_t added = moving + 2 - count_ends(arena, to);
+    size_t added = 2 - count_ends(arena, to);
     size_t removed = count_inside(arena, to);
-    return (moving == 0 || !arena->moves_one_mapping) && (arena->seam_count + added <= SEAMS_MAX || added <= removed);
+    return count_inside(arena, from) == 0 && (arena->seam_count + added <= SEAMS_MAX || added <= removed);
 }
 
 bool hak_i_arena_may_move(struct hak_arena *arena, struct hak_span from, struct hak_span to)
@@ -46,22 +45,11 @@ static void set_seam(struct hak_arena *arena, size_t unit)
     arena->seam_count++;
 }
 
-void hak_i_arena_note_seams(struct hak_arena *arena, struct hak_span from, struct hak_span to)
+void hak_i_arena_note_seams(struct hak_arena *arena, struct hak_span to)
 {
     hak_i_base_lock(&arena->lock);
-    size_t moving = count_inside(arena, from);
     arena->seam_count -= hak_bitmap_clear(arena->seams, to.first, to.units);
     set_seam(arena, to.first);
     set_seam(arena, to.first + to.units);
-    for (size_t i = 1; moving != 0 && i < from.units; i++)
-        if (hak_bitmap_count(arena->seams, from.first + i, 1) != 0)
-            set_seam(arena, to.first + i);
-    hak_i_base_unlock(&arena->lock);
-}
-
-void hak_i_arena_note_refused_move(struct hak_arena *arena, struct hak_span from)
-{
-    hak_i_base_lock(&arena->lock);
-    arena->moves_one_mapping |= count_inside(arena, from) != 0;
     hak_i_base_unlock(&arena->lock);
 }
