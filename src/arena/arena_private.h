@@ -62,9 +62,9 @@ struct hak_split {
 struct hak_split hak_i_arena_split_pages_locked(struct hak_arena *arena, struct hak_span span);
 void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_split *split);
 
-/* Pages are about to be moved out of a span; and were. */
-void hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span);
-void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from);
+/* Pages are about to be moved out of a span, which is to be one mapping: false, it may be several. And they were. */
+bool hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span);
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to);
 
 /* The span was mapped anew, and what the kernel was told of it is gone: its pages are no huge ones from now on. */
 void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Huge pages: which memory asks for them, and what they make of the units around one that is written. The pages of this
 // file are huge ones.
-#include <string.h>
-
 #include "arena/arena_private.h"
 #include "base/bitmap.h"
 #include "base/option.h"
@@ -28,10 +26,10 @@ static bool pages_are_of_2_mib(void)
     return hak_i_os_page_bytes() == 4 * HAK_KIB;
 }
 
-static void advise(const struct hak_registry *registry, struct hak_span span, bool huge)
+static bool advise(const struct hak_registry *registry, struct hak_span span, bool huge)
 {
     void *address = (void *)hak_i_registry_address(registry, span.first);
-    hak_i_os_advise_huge(address, span.units << HAK_UNIT_SHIFT, huge);
+    return hak_i_os_advise_huge(address, span.units << HAK_UNIT_SHIFT, huge);
 }
 
 /* -------------------------------------------------------------------------------------------------- asking ---- */
@@ -39,7 +37,7 @@ static void advise(const struct hak_registry *registry, struct hak_span span, bo
 void hak_i_arena_advise_range(const struct hak_arena *arena)
 {
     if (arena->registry->reserved)
-        advise(arena->registry, (struct hak_span){0, arena->registry->units}, range_is_huge());
+        (void)advise(arena->registry, (struct hak_span){0, arena->registry->units}, range_is_huge());
 }
 
 bool hak_i_arena_may_ask_for_pages(const struct hak_arena *arena)
@@ -55,7 +53,7 @@ bool hak_i_arena_grows_huge_locked(const struct hak_arena *arena, size_t units)
 
 void hak_i_arena_advise_pages(const struct hak_arena *arena, struct hak_span pages, bool huge)
 {
-    advise(arena->registry, pages, huge);
+    (void)advise(arena->registry, pages, huge);
 }
 
 bool hak_i_arena_may_be_huge(struct hak_span chunk)
@@ -66,32 +64,37 @@ bool hak_i_arena_may_be_huge(struct hak_span chunk)
 void hak_i_arena_advise_chunk(const struct hak_arena *arena, struct hak_span chunk, bool huge)
 {
     if (!arena->registry->reserved || huge != range_is_huge())
-        advise(arena->registry, chunk, huge);
+        (void)advise(arena->registry, chunk, huge);
 }
 
-/* Returns how many of them were none before. */
-static size_t note_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
+/* Whether some of them were none before. */
+static bool note_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
 {
     size_t added = end_page - first_page - hak_bitmap_count(arena->huge, first_page, end_page - first_page);
     hak_bitmap_set(arena->huge, first_page, end_page - first_page);
     arena->huge_pages += added;
     if (arena->huge_end < end_page)
         arena->huge_end = end_page;
-    return added;
+    return added != 0;
 }
 
-static size_t forget_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
+/* Whether any of them was asked for, if only in part. */
+static bool forget_pages(struct hak_arena *arena, size_t first_page, size_t end_page)
 {
     size_t removed = hak_bitmap_clear(arena->huge, first_page, end_page - first_page);
+    bool asked = removed != 0;
     arena->huge_pages -= removed;
-    memset(arena->asked + first_page, 0, end_page - first_page);
-    return removed;
+    for (size_t page = first_page; page < end_page; page++) {
+        asked |= arena->asked[page] != 0;
+        arena->asked[page] = 0;
+    }
+    return asked;
 }
 
 bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool huge)
 {
     size_t first_page = pages.first / HAK_HUGE_UNITS, end_page = (pages.first + pages.units) / HAK_HUGE_UNITS;
-    return (huge ? note_pages(arena, first_page, end_page) : forget_pages(arena, first_page, end_page)) != 0;
+    return huge ? note_pages(arena, first_page, end_page) : forget_pages(arena, first_page, end_page);
 }
 
 /* It is one with its last part. */
@@ -272,41 +275,73 @@ struct hak_split hak_i_arena_split_pages_locked(struct hak_arena *arena, struct 
 void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_split *split)
 {
     for (unsigned i = 0; i < split->count; i++)
-        advise(arena->registry, (struct hak_span){split->pages[i] * HAK_HUGE_UNITS, HAK_HUGE_UNITS}, false);
+        (void)advise(arena->registry, (struct hak_span){split->pages[i] * HAK_HUGE_UNITS, HAK_HUGE_UNITS}, false);
 }
 
 /* -------------------------------------------------------------------------------------------------- moving ---- */
 
-/* Kernels before 6.17 move pages only out of a single mapping, and what was asked for divides mappings. */
-void hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span)
+/* A span, and what of the huge pages at its ends lies outside; where nothing is reserved, that may be nobody's. */
+static struct hak_span with_its_pages(const struct hak_arena *arena, struct hak_span span)
 {
-    size_t first = hak_round_down(span.first, HAK_HUGE_UNITS);
-    size_t end = hak_round_up(span.first + span.units, HAK_HUGE_UNITS);
-    struct hak_span pages = {first, end - first};
-    if (range_is_huge())
-        return;
-    hak_i_base_lock(&arena->lock);
-    bool joined = hak_i_arena_change_pages_locked(arena, pages, false);
-    hak_i_base_unlock(&arena->lock);
-    if (joined)
-        advise(arena->registry, pages, false);
+    size_t first = span.first, end = span.first + span.units;
+    if (arena->registry->reserved || is_huge(arena, first / HAK_HUGE_UNITS))
+        first = hak_round_down(first, HAK_HUGE_UNITS);
+    if (arena->registry->reserved || is_huge(arena, (end - 1) / HAK_HUGE_UNITS))
+        end = hak_round_up(end, HAK_HUGE_UNITS);
+    return (struct hak_span){first, end - first};
 }
 
-void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from)
+/* Its pages are none from now on, nor are those that lie in it in part. Whether any was; *told: what to advise then. */
+static bool forget_span_locked(struct hak_arena *arena, struct hak_span span, struct hak_span *told)
+{
+    *told = with_its_pages(arena, span);
+    return forget_pages(arena, span.first / HAK_HUGE_UNITS, (span.first + span.units - 1) / HAK_HUGE_UNITS + 1);
+}
+
+/* False: the system refuses. */
+static bool take_advice_back(struct hak_arena *arena, struct hak_span span)
+{
+    struct hak_span told;
+    hak_i_base_lock(&arena->lock);
+    bool asked = forget_span_locked(arena, span, &told);
+    hak_i_base_unlock(&arena->lock);
+    return !asked || advise(arena->registry, told, false);
+}
+
+/* Whether all of a span was asked for. */
+static bool is_huge_all_over(struct hak_arena *arena, struct hak_span span)
+{
+    size_t first_page = span.first / HAK_HUGE_UNITS;
+    size_t pages = (span.first + span.units - 1) / HAK_HUGE_UNITS + 1 - first_page;
+    hak_i_base_lock(&arena->lock);
+    bool all = hak_bitmap_count(arena->huge, first_page, pages) == pages;
+    hak_i_base_unlock(&arena->lock);
+    return all;
+}
+
+/* What was asked for divides mappings. */
+bool hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span)
+{
+    return range_is_huge() ? is_huge_all_over(arena, span) : take_advice_back(arena, span);
+}
+
+/* The pages brought along what the kernel was told of `from`. */
+void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to)
 {
     hak_i_base_lock(&arena->lock);
     struct hak_split split = hak_i_arena_split_pages_locked(arena, from);
     hak_i_base_unlock(&arena->lock);
     hak_i_arena_advise_split(arena, &split);
+    if (!range_is_huge())
+        (void)take_advice_back(arena, to);
 }
 
 /* Nor is a page that lies in it in part, for the kernel makes none of memory that it was told different things of. */
 void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span)
 {
-    size_t first_page = span.first / HAK_HUGE_UNITS;
-    size_t last_page = (span.first + span.units - 1) / HAK_HUGE_UNITS;
+    struct hak_span told;
     hak_i_base_lock(&arena->lock);
-    (void)forget_pages(arena, first_page, last_page + 1);
+    (void)forget_span_locked(arena, span, &told);
     hak_i_base_unlock(&arena->lock);
-    advise(arena->registry, span, false);
+    (void)advise(arena->registry, told, false);
 }

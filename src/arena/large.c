@@ -259,7 +259,7 @@ static void *end_move(struct hak_arena *arena, struct hak_large *large, struct h
 {
     void *moved = (void *)hak_i_registry_address(arena->registry, to.first);
     hak_i_arena_note_seams(arena, to);
-    hak_i_arena_note_moved(arena, from);
+    hak_i_arena_note_moved(arena, from, to);
     struct hak_large *old = hak_i_arena_large_claim(arena, large->first_unit);
     if (old != NULL)
         release_moved(arena, old);
@@ -296,9 +296,8 @@ static void *copy_instead(struct hak_arena *arena, const struct hak_large *large
 
 static enum hak_os_result try_to_move(struct hak_arena *arena, struct hak_span from, struct hak_span to)
 {
-    if (!hak_i_arena_may_move(arena, from, to))
+    if (!hak_i_arena_may_move(arena, from, to) || !hak_i_arena_join_pages(arena, from))
         return HAK_OS_NO_MEMORY;
-    hak_i_arena_join_pages(arena, from);
     return hak_i_os_move((void *)hak_i_registry_address(arena->registry, from.first),
                          (void *)hak_i_registry_address(arena->registry, to.first), from.units << HAK_UNIT_SHIFT);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Huge pages: who asks for them, and that what they bring along is counted, used first and given back whole.
+#include "arena/arena_private.h"
 #include "arena/fixture.h"
 #include "base/bitmap.h"
 
@@ -45,6 +46,11 @@ protected:
     }
 
     static std::vector<fake_os::Call> advice() { return fake_os::calls(HAK_OS_ADVISE); }
+
+    char *move(const void *block, size_t bytes)
+    {
+        return static_cast<char *>(hak_i_arena_large_move(&space->arena, space->record(block), bytes));
+    }
 
     bool is_huge(size_t unit) const { return hak_bitmap_count(space->arena.huge, unit / PAGE, 1) != 0; }
 
@@ -299,4 +305,84 @@ TEST_F(ArenaHuge, PagesThatAMoveRemadeAreNoneAnyMore)
     }
     EXPECT_TRUE(is_huge(first + mib(6)));
     (void)wall;
+}
+
+TEST_F(ArenaHuge, PagesThatWereMovedAreNone)
+{
+    void *block = space->large(4 * MiB);
+    Span wall = space->acquire(1), freed = space->acquire(mib(60));
+    hak_span pages = {hak_round_up(freed.first, PAGE), mib(56)};
+    ASSERT_TRUE(hak_i_arena_change_pages_locked(&space->arena, pages, true));
+    space->release(freed, 0);
+    fake_os::forget_calls();
+    char *moved = move(block, 8 * MiB);
+    size_t first = space->unit_of(moved);
+    ASSERT_GE(first, freed.first);
+    ASSERT_LE(first + mib(8), pages.first + pages.units);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 1u);
+    for (size_t unit = first; unit < first + mib(4); unit++) {
+        EXPECT_FALSE(is_huge(unit)) << unit - first;
+    }
+    EXPECT_TRUE(is_huge(first + mib(6)));
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_FALSE(advice()[0].huge);
+    EXPECT_EQ(advice()[0].address % (2 * MiB), 0u);
+    EXPECT_EQ(advice()[0].bytes % (2 * MiB), 0u);
+    EXPECT_LE(advice()[0].address, reinterpret_cast<uintptr_t>(moved));
+    EXPECT_GE(advice()[0].address + advice()[0].bytes, reinterpret_cast<uintptr_t>(moved) + 4 * MiB);
+    (void)wall;
+}
+
+TEST_F(ArenaHuge, WhatAskedForAPartOfAPageDoesNotWhenItIsMoved)
+{
+    void *block = space->large(3 * MiB);
+    hak_i_arena_note_huge_locked(&space->arena, {space->unit_of(block), 10});
+    ASSERT_EQ(space->arena.huge_pages, 0u);
+    fake_os::forget_calls();
+    ASSERT_NE(move(block, 8 * MiB), nullptr);
+    ASSERT_EQ(advice().size(), 1u);
+    EXPECT_FALSE(advice()[0].huge);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 1u);
+}
+
+TEST_F(ArenaHuge, WhereNothingIsReservedOthersAreNotAdvised)
+{
+    fake_os::reset();
+    fake_os::set_address_limit_bytes(256 * MiB);
+    ASSERT_TRUE(start());
+    Span below = space->acquire(5);
+    void *block = space->large(3 * MiB);
+    ASSERT_NE(space->unit_of(block) % PAGE, 0u);
+    hak_i_arena_note_huge_locked(&space->arena, {space->unit_of(block), 10});
+    fake_os::forget_calls();
+    ASSERT_NE(move(block, 4 * MiB), nullptr);
+    std::vector<fake_os::Call> asked = advice();
+    auto of_block = std::find_if(asked.begin(), asked.end(), [&](const fake_os::Call &call) {
+        return call.address == reinterpret_cast<uintptr_t>(block) && call.bytes == 3 * MiB;
+    });
+    EXPECT_NE(of_block, asked.end());
+    (void)below;
+}
+
+TEST_F(ArenaHuge, CopiesWhereAdviceIsRefused)
+{
+    void *block = space->large(3 * MiB);
+    hak_i_arena_note_huge_locked(&space->arena, {space->unit_of(block), 10});
+    memset(block, 1, 3 * MiB);
+    fake_os::fail_from(1, HAK_OS_ADVISE);
+    char *copy = move(block, 8 * MiB);
+    ASSERT_NE(copy, nullptr);
+    EXPECT_EQ(std::count(copy, copy + 3 * MiB, 1), static_cast<long>(3 * MiB));
+    EXPECT_TRUE(fake_os::calls(HAK_OS_REMAP).empty());
+}
+
+TEST_F(ArenaHuge, AlwaysMovesWhatWasAskedForAsAWhole)
+{
+    begin(HAK_THP_ALWAYS);
+    ASSERT_NE(move(space->large(8 * MiB, 2 * MiB), 10 * MiB), nullptr);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 1u);
+    void *block = space->large(8 * MiB, 2 * MiB);
+    ASSERT_TRUE(hak_i_arena_change_pages_locked(&space->arena, {space->unit_of(block) + mib(2), PAGE}, false));
+    ASSERT_NE(move(block, 10 * MiB), nullptr);
+    EXPECT_EQ(fake_os::calls(HAK_OS_REMAP).size(), 1u) << "the other is several mappings";
 }
