@@ -66,7 +66,7 @@ void hak_i_arena_advise_split(const struct hak_arena *arena, const struct hak_sp
 bool hak_i_arena_join_pages(struct hak_arena *arena, struct hak_span span);
 void hak_i_arena_note_moved(struct hak_arena *arena, struct hak_span from, struct hak_span to);
 
-/* The span was mapped anew, and what the kernel was told of it is gone: its pages are no huge ones from now on. */
+/* The span was mapped anew: the kernel knows nothing of huge pages in it any more, and keeps nothing apart in it. */
 void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span);
 
 /* Whether pages may be moved from one span to the other: not out of several mappings, nor where too many would remain.

@@ -342,6 +342,8 @@ void hak_i_arena_note_remade(struct hak_arena *arena, struct hak_span span)
     struct hak_span told;
     hak_i_base_lock(&arena->lock);
     (void)forget_span_locked(arena, span, &told);
+    if (span.units > 1)
+        arena->seam_count -= hak_bitmap_clear(arena->seams, span.first + 1, span.units - 1);
     hak_i_base_unlock(&arena->lock);
     (void)advise(arena->registry, told, false);
 }

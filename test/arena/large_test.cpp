@@ -299,6 +299,23 @@ TEST_F(ArenaMove, CopiesWhatASeamDivides)
     EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
 }
 
+TEST_F(ArenaMove, NoSeamIsLeftInWhatTheSystemRemade)
+{
+    char *block = written(MiB);
+    Span wall = space->acquire(1), freed = space->acquire(mib(12));
+    space->release(freed, 0);
+    hak_bitmap_set(space->arena.seams, freed.first, freed.units);
+    space->arena.seam_count = freed.units;
+    fake_os::refuse_moves(1, HAK_OS_REMADE);
+    char *copy = move(block, 2 * MiB);
+    ASSERT_NE(copy, nullptr);
+    EXPECT_TRUE(is_written(copy, MiB));
+    ASSERT_GE(space->unit_of(copy), freed.first);
+    EXPECT_EQ(hak_bitmap_count(space->arena.seams, space->unit_of(copy), mib(1)), 1u);
+    EXPECT_EQ(space->arena.seam_count, freed.units - (mib(1) - 1));
+    (void)wall;
+}
+
 TEST_F(ArenaMove, HasRoomToGrowOn)
 {
     fake_os::reset();
