@@ -38,13 +38,6 @@ static void account_locked(struct hak_arena *arena, const struct hak_large *larg
     arena->large_blocks += sign;
 }
 
-static void account(struct hak_arena *arena, const struct hak_large *large, bool added)
-{
-    hak_i_base_lock(&arena->lock);
-    account_locked(arena, large, added);
-    hak_i_base_unlock(&arena->lock);
-}
-
 static void *address_of(const struct hak_arena *arena, const struct hak_large *large)
 {
     return (void *)hak_i_registry_address(arena->registry, large->first_unit);
@@ -190,42 +183,79 @@ static void shrink(struct hak_arena *arena, struct hak_large *large, size_t unit
     size_t kept = hak_round_up(units, arena->grain_units);
     size_t surplus = large->units - kept;
     size_t written = hak_i_arena_large_written(arena, large);
+    hak_i_base_lock(&arena->lock);
+    account_locked(arena, large, false);
     hak_store_relaxed(&large->units, kept);
     large->written_units = written < kept ? written : kept;
+    large->asked_units = units;
+    account_locked(arena, large, true);
+    hak_i_base_unlock(&arena->lock);
     if (surplus != 0)
         hak_i_arena_release(arena, large->first_unit + kept, surplus, written > kept ? written - kept : 0);
 }
 
-/* A budget may forbid what would fit. */
-static bool may_use_room(struct hak_arena *arena, const struct hak_large *large, size_t units)
+static void set_written_locked(struct hak_arena *arena, struct hak_large *large, size_t units)
+{
+    account_locked(arena, large, false);
+    large->written_units = units;
+    account_locked(arena, large, true);
+}
+
+/* Charges what the program is given of the room, before more is charged behind it. A budget may forbid it: false. */
+static bool charge_room(struct hak_arena *arena, struct hak_large *large, size_t units)
 {
     size_t end = units < large->units ? units : large->units;
     if (!hak_i_arena_has_budget(arena) || end <= large->written_units)
         return true;
     hak_i_base_lock(&arena->lock);
-    bool admitted = hak_i_arena_admits_locked(arena, HAK_NO_UNIT, end - large->written_units);
+    size_t added = hak_round_up(end, arena->grain_units) - hak_i_arena_large_written(arena, large);
+    bool admitted = hak_i_arena_admits_locked(arena, HAK_NO_UNIT, added);
+    if (admitted)
+        set_written_locked(arena, large, end);
     hak_i_base_unlock(&arena->lock);
     return admitted;
+}
+
+static void uncharge_room(struct hak_arena *arena, struct hak_large *large, size_t written_units)
+{
+    hak_i_base_lock(&arena->lock);
+    set_written_locked(arena, large, written_units);
+    hak_i_base_unlock(&arena->lock);
+}
+
+static void set_grown(struct hak_arena *arena, struct hak_large *large, size_t added, size_t asked_units)
+{
+    hak_i_base_lock(&arena->lock);
+    account_locked(arena, large, false);
+    hak_store_relaxed(&large->units, large->units + added);
+    set_asked(large, asked_units);
+    account_locked(arena, large, true);
+    hak_i_base_unlock(&arena->lock);
+}
+
+static bool grow(struct hak_arena *arena, struct hak_large *large, size_t units)
+{
+    size_t missing = units > large->units ? units - large->units : 0;
+    size_t written = large->written_units;
+    if (!charge_room(arena, large, units))
+        return false;
+    size_t added = missing == 0 ? 0 : hak_i_arena_extend(arena, large->first_unit + large->units, missing);
+    if (added < missing) {
+        uncharge_room(arena, large, written);
+        return false;
+    }
+    set_grown(arena, large, added, units);
+    return true;
 }
 
 /* Slack behind the block serves growth first; shrinking gives it up. */
 bool hak_i_arena_large_resize(struct hak_arena *arena, struct hak_large *large, size_t bytes)
 {
     size_t units = hak_i_arena_units(bytes);
-    if (units == large->asked_units)
-        return true;
-    size_t missing = units > large->units ? units - large->units : 0;
-    if (!may_use_room(arena, large, units))
-        return false;
-    size_t added = missing == 0 ? 0 : hak_i_arena_extend(arena, large->first_unit + large->units, missing);
-    if (added < missing)
-        return false;
-    account(arena, large, false);
-    hak_store_relaxed(&large->units, large->units + added);
+    if (units > large->asked_units)
+        return grow(arena, large, units);
     if (units < large->asked_units)
         shrink(arena, large, units);
-    set_asked(large, units);
-    account(arena, large, true);
     return true;
 }
 

@@ -73,6 +73,24 @@ TEST_F(ArenaBudget, ChargesLargeBlocksWithoutTheRoomBehindThem)
     EXPECT_EQ(space->arena.large_written_units, 0u);
 }
 
+TEST_F(ArenaBudget, ChargesRoomBeforeWhatIsAddedBehindIt)
+{
+    ASSERT_TRUE(space->acquire(mib(1)));
+    void *block = hak_i_arena_large_acquire_roomy(&space->arena, 100 * KiB);
+    hak_large *large = space->record(block);
+    size_t asked_units = large->asked_units, units = large->units;
+    ASSERT_GT(units, 64u);
+    size_t room_bytes = (units - asked_units) * UNIT;
+    set_above(room_bytes, room_bytes + 512 * KiB);
+    size_t before = charged(), hard = space->arena.budget.hard_bytes;
+    EXPECT_FALSE(hak_i_arena_large_resize(&space->arena, large, units * UNIT + MiB));
+    EXPECT_LE(charged(), before + 256 * KiB) << "tables at most";
+    EXPECT_EQ(large->written_units, asked_units);
+    EXPECT_TRUE(hak_i_arena_large_resize(&space->arena, large, units * UNIT + 64 * KiB));
+    EXPECT_LE(charged(), hard);
+    EXPECT_TRUE(space->free_large(block));
+}
+
 TEST_F(ArenaBudget, PastSoftGivesBackWhatIsAddedAndNoMore)
 {
     hak_i_base_options.dirty_min = 64 * MiB;
