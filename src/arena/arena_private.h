@@ -35,7 +35,7 @@ bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pa
 void hak_i_arena_advise_pages(const struct hak_arena *arena, struct hak_span pages, bool huge);
 
 /* Looks for what was written of a block that is about to be freed; where most was, new ones ask for huge pages. */
-void hak_i_arena_learn_density(struct hak_arena *arena, struct hak_large *large);
+void hak_i_arena_learn_density(struct hak_arena *arena, const struct hak_large *large);
 void hak_i_arena_ask_for_pages(struct hak_arena *arena, const struct hak_large *large);
 
 /* Huge pages are asked for up to where one ends, so that the next chunk does not make a whole one of two halves. */

@@ -20,7 +20,7 @@ struct hak_large {
     size_t units;           /* atomic for statistics */
     size_t asked_units;     /* what the program may use; the rest of the span is slack */
     size_t written_units;   /* what it may have written, from the start */
-    bool is_fresh;          /* it read as 0 when it was handed out, and nobody has looked at it since */
+    bool is_fresh;          /* all of it read as 0 when the program got it: what has pages, the program wrote */
     struct hak_large *next; /* in a bin of BigCache or on the list of unused records */
     struct hak_large *previous;
 };
@@ -49,7 +49,7 @@ struct hak_big_cache {
 struct hak_density {
     size_t looked_units;
     size_t paged_units; /* those there were pages for */
-    size_t passed;      /* other blocks that might have been looked at */
+    size_t passed;      /* blocks that might have been looked at, since enough is known */
 };
 
 /*

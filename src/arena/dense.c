@@ -9,8 +9,8 @@
 #define LOOKED_UNITS_MIN (3 * HAK_MIB / HAK_UNIT_BYTES)
 #define LOOKED_UNITS_WINDOW (32 * HAK_MIB / HAK_UNIT_BYTES)
 
-/* Of freed blocks that were not fresh, one in so many is looked at. */
-#define LOOKS_AT_USED 4
+/* Once enough is known for a conclusion, one freed block in so many is looked at: each look opens a file. */
+#define BLOCKS_A_LOOK 4
 
 /* Each place where pages that are asked for begin or end divides a mapping: past so many, no more are asked for. */
 #define EDGES_MAX 128
@@ -31,13 +31,15 @@ static bool is_known(const struct hak_density *density)
 
 static bool is_dense(const struct hak_density *density)
 {
-    return is_known(density) && density->paged_units >= density->looked_units / 16 * 15;
+    return is_known(density) && density->paged_units * 16 >= density->looked_units * 15;
 }
 
 /* A block that others have written before shows only what none of them wrote. */
 static bool is_due(struct hak_density *density, const struct hak_large *large)
 {
-    return large->is_fresh || (is_dense(density) && ++density->passed % LOOKS_AT_USED == 0);
+    if (large->is_fresh && !is_known(density))
+        return true;
+    return (large->is_fresh || is_dense(density)) && ++density->passed % BLOCKS_A_LOOK == 0;
 }
 
 /* Up to a page at the block's end that is no huge one; its last unit may be used in part. */
@@ -73,18 +75,29 @@ static void note_look(struct hak_density *density, size_t looked_units, size_t p
     density->paged_units += paged_units;
 }
 
-void hak_i_arena_learn_density(struct hak_arena *arena, struct hak_large *large)
+/* What was learned may no longer hold, where nothing is to be seen any more. */
+static void forget_density(struct hak_arena *arena)
+{
+    hak_i_base_lock(&arena->lock);
+    arena->density = (struct hak_density){0};
+    hak_i_base_unlock(&arena->lock);
+}
+
+void hak_i_arena_learn_density(struct hak_arena *arena, const struct hak_large *large)
 {
     if (large->asked_units < HAK_HUGE_UNITS || !hak_i_arena_may_ask_for_pages(arena))
         return;
     struct hak_span tail = span_to_look_at(arena, large);
+    if (tail.units == 0)
+        return;
     void *address = (void *)hak_i_registry_address(arena->registry, tail.first);
-    size_t bytes = tail.units == 0 ? SIZE_MAX : hak_i_os_pagemap_bytes(address, tail.units << HAK_UNIT_SHIFT);
+    size_t bytes = hak_i_os_pagemap_bytes(address, tail.units << HAK_UNIT_SHIFT);
+    if (bytes == SIZE_MAX) {
+        forget_density(arena);
+        return;
+    }
     size_t paged_units = large->is_fresh ? bytes >> HAK_UNIT_SHIFT : 0;
     size_t looked_units = large->is_fresh ? tail.units : tail.units - (bytes >> HAK_UNIT_SHIFT);
-    large->is_fresh = false;
-    if (bytes == SIZE_MAX)
-        return;
     hak_i_base_lock(&arena->lock);
     note_look(&arena->density, looked_units, paged_units);
     hak_i_base_unlock(&arena->lock);

@@ -111,8 +111,18 @@ static struct hak_large *record_for(struct hak_arena *arena, size_t first, size_
     }
     hak_store_relaxed(&large->first_unit, first);
     large->written_units = clean ? 0 : units;
-    large->is_fresh = clean;
     hak_store_relaxed(&large->units, hak_round_up(units, arena->grain_units));
+    return large;
+}
+
+static struct hak_large *take_span(struct hak_arena *arena, size_t units, size_t align_units, bool *clean)
+{
+    size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
+    struct hak_large *large = record_for(arena, first, units, *clean);
+    if (large == NULL)
+        return NULL;
+    large->asked_units = units;
+    hak_i_arena_ask_for_pages(arena, large);
     return large;
 }
 
@@ -122,17 +132,15 @@ void *hak_i_arena_large_acquire(struct hak_arena *arena, size_t bytes, size_t al
     size_t align_units = alignment > HAK_UNIT_BYTES ? alignment >> HAK_UNIT_SHIFT : 1;
     struct hak_large *large = align_units == 1 ? take_cached(arena, units) : NULL;
     *clean = false;
-    if (large != NULL)
-        return publish(arena, large, bytes);
-    size_t first = hak_i_arena_acquire(arena, units, align_units, clean);
-    large = record_for(arena, first, units, *clean);
+    if (large == NULL)
+        large = take_span(arena, units, align_units, clean);
     if (large == NULL)
         return NULL;
-    large->asked_units = units;
-    hak_i_arena_ask_for_pages(arena, large);
+    large->is_fresh = *clean;
     return publish(arena, large, bytes);
 }
 
+/* Content comes into it that was written elsewhere. */
 void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
 {
     size_t units = hak_i_arena_units(bytes);
@@ -143,7 +151,10 @@ void *hak_i_arena_large_acquire_roomy(struct hak_arena *arena, size_t bytes)
         size_t first = hak_i_arena_acquire_roomy(arena, &span_units, &clean);
         large = record_for(arena, first, span_units, clean);
     }
-    return large == NULL ? NULL : publish(arena, large, bytes);
+    if (large == NULL)
+        return NULL;
+    large->is_fresh = false;
+    return publish(arena, large, bytes);
 }
 
 struct hak_large *hak_i_arena_large_claim(struct hak_arena *arena, size_t unit)
@@ -228,6 +239,7 @@ static void set_grown(struct hak_arena *arena, struct hak_large *large, size_t a
     hak_i_base_lock(&arena->lock);
     account_locked(arena, large, false);
     hak_store_relaxed(&large->units, large->units + added);
+    large->is_fresh &= added == 0;
     set_asked(large, asked_units);
     account_locked(arena, large, true);
     hak_i_base_unlock(&arena->lock);

@@ -120,6 +120,7 @@ TEST_F(ArenaDense, ABlockFromTheCacheIsNotLookedAtAgain)
 {
     free_blocks_written(100);
     void *block = space->large(5 * MiB);
+    space->arena.density.passed = 0;
     ASSERT_TRUE(space->free_large(block));
     size_t looked_units = space->arena.density.looked_units;
     ASSERT_EQ(space->large(5 * MiB), block);
@@ -127,10 +128,81 @@ TEST_F(ArenaDense, ABlockFromTheCacheIsNotLookedAtAgain)
     EXPECT_EQ(space->arena.density.looked_units, looked_units);
 }
 
+TEST_F(ArenaDense, ABlockFromTheCacheIsNotFresh)
+{
+    void *block = space->large(5 * MiB);
+    ASSERT_TRUE(space->free_large(block)); // the heap is small: nobody looks at it
+    ASSERT_EQ(space->large(5 * MiB), block);
+    free_blocks_written(100, 0);
+    ASSERT_TRUE(space->free_large(block));
+    EXPECT_EQ(space->arena.density.looked_units, 0u);
+}
+
+TEST_F(ArenaDense, ABlockThatWasExtendedIsNotFresh)
+{
+    free_blocks_written(100, 0);
+    void *block = space->large(5 * MiB);
+    ASSERT_TRUE(hak_i_arena_large_resize(&space->arena, space->record(block), 7 * MiB));
+    ASSERT_TRUE(space->free_large(block));
+    EXPECT_EQ(space->arena.density.looked_units, 0u);
+}
+
+TEST_F(ArenaDense, ABlockThatWasCutIsStillFresh)
+{
+    free_blocks_written(100, 0);
+    void *block = space->large(7 * MiB);
+    ASSERT_TRUE(hak_i_arena_large_resize(&space->arena, space->record(block), 5 * MiB));
+    ASSERT_TRUE(space->free_large(block));
+    EXPECT_GT(space->arena.density.looked_units, 0u);
+}
+
+TEST_F(ArenaDense, ABlockThatContentWasBroughtToIsNotFresh)
+{
+    free_blocks_written(100, 0);
+    for (size_t refused : {0, 1}) {
+        fake_os::refuse_moves(refused, HAK_OS_NO_MEMORY);
+        hak_large *large = space->record(blocks[refused]);
+        large->is_fresh = false;
+        void *moved = hak_i_arena_large_move(&space->arena, large, 8 * MiB);
+        ASSERT_NE(moved, nullptr);
+        ASSERT_TRUE(space->free_large(moved));
+        EXPECT_EQ(space->arena.density.looked_units, 0u);
+    }
+}
+
+TEST_F(ArenaDense, OfFreshBlocksEachFourthIsLookedAtOnceItIsKnown)
+{
+    free_blocks_written(10);
+    size_t looks = 0;
+    for (size_t i = 4; i < 12; i++) {
+        size_t looked_units = space->arena.density.looked_units;
+        ASSERT_TRUE(space->free_large(blocks[i]));
+        looks += space->arena.density.looked_units != looked_units;
+    }
+    EXPECT_EQ(looks, 2u);
+}
+
+TEST_F(ArenaDense, WhatIsNoLongerToldIsForgotten)
+{
+    free_blocks_written(100);
+    void *block = space->large(9 * MiB);
+    ASSERT_GT(huge_pages_in(block, 9 * MiB), 0u);
+    fake_os::set_paged_unknown();
+    for (size_t i = 4; i < 8; i++) {
+        ASSERT_TRUE(space->free_large(blocks[i]));
+    }
+    EXPECT_EQ(space->arena.density.looked_units, 0u);
+    hak_i_arena_purge(&space->arena);
+    fake_os::forget_calls();
+    ASSERT_NE(space->large(20 * MiB), nullptr);
+    EXPECT_TRUE(advice().empty());
+}
+
 TEST_F(ArenaDense, WhatHugePagesBringIsNoSignOfDensity)
 {
     free_blocks_written(100);
     void *block = space->large(9 * MiB);
+    space->arena.density.passed = 3;
     size_t tail_bytes = (reinterpret_cast<uintptr_t>(block) + 9 * MiB) % PAGE_BYTES;
     size_t looked_units = space->arena.density.looked_units;
     ASSERT_TRUE(space->free_large(block));
@@ -193,6 +265,7 @@ TEST_F(ArenaDense, OfUsedBlocksEachFourthShowsWhatNobodyWrote)
 {
     free_blocks_written(100);
     ASSERT_TRUE(space->free_large(space->large(5 * MiB)));
+    space->arena.density.passed = 0;
     fake_os::set_paged_percent(10);
     size_t looked_units = space->arena.density.looked_units;
     size_t paged_units = space->arena.density.paged_units;

@@ -450,6 +450,12 @@ void set_paged_percent(unsigned percent)
     world.paged_percent = percent;
 }
 
+void set_paged_unknown()
+{
+    Entry entry;
+    world.paged_percent.reset();
+}
+
 void during_commit(std::function<void()> action)
 {
     Entry entry;

@@ -68,6 +68,7 @@ void refuse_moves(size_t count, hak_os_result answer);
 
 /** What hak_i_os_pagemap_bytes() finds of any memory; unknown after reset(). */
 void set_paged_percent(unsigned percent);
+void set_paged_unknown();
 
 /** Runs this in the middle of the next hak_i_os_commit(), as another thread might. */
 void during_commit(std::function<void()> action);
