@@ -545,6 +545,9 @@ TEST_F(FrontBudget, CallsBackOnceAtATimeForAllThreads)
 
 TEST_F(FrontBudget, CannotBeCancelledInItsCallback)
 {
+    if (sanitizer && !thread_sanitizer) {
+        GTEST_SKIP() << "gcc's ASan takes what a cancelled thread leaves of its stack for in use";
+    }
     Callback callback;
     std::atomic<bool> inside{false}, cancelled{false};
     callback.body = [&] {
