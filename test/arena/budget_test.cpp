@@ -45,7 +45,7 @@ TEST_F(ArenaBudget, ChargesRecordsByWhatDescribesMemory)
     fake_os::reset();
     fake_os::set_physical_bytes(size_t{512} << 30);
     ASSERT_TRUE(start());
-    EXPECT_GT(space->meta.committed_bytes, 40 * MiB);
+    EXPECT_GT(space->meta.committed_bytes, 16 * MiB);
     EXPECT_LE(charged(), 64 * KiB);
     ASSERT_TRUE(space->acquire(1));
     EXPECT_GE(charged(), 16 * KiB + 192 * KiB);
