@@ -285,11 +285,20 @@ static size_t grow(struct hak_arena *arena, size_t units, size_t align)
     return first != HAK_NO_UNIT ? first : grow_by(arena, units, align, huge);
 }
 
+/* Whether huge pages were asked for where the units are, for which the lock was let go. */
+static bool asks_for_pages(struct hak_arena *arena, size_t first, size_t units)
+{
+    return first != HAK_NO_UNIT && has_room_to_spare(arena, HAK_HUGE_UNITS) &&
+           hak_i_arena_ask_before_taking_locked(arena, (struct hak_span){first, units});
+}
+
 /* After growing, an earlier place may fit together with what was free before it. */
 static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
 {
     size_t first = find_free(arena, units, align);
     if (make_way(arena, first, units))
+        first = find_free(arena, units, align);
+    if (asks_for_pages(arena, first, units))
         first = find_free(arena, units, align);
     if (first != HAK_NO_UNIT || !admits(arena, HAK_NO_UNIT, units))
         return first;

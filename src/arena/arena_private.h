@@ -34,6 +34,15 @@ bool hak_i_arena_may_ask_for_pages(const struct hak_arena *arena);
 bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool huge);
 void hak_i_arena_advise_pages(const struct hak_arena *arena, struct hak_span pages, bool huge);
 
+/* Whether more pages may be asked for one by one. */
+bool hak_i_arena_may_divide_locked(const struct hak_arena *arena);
+
+/*
+ * Before a slab of small blocks takes these free units: where they open clean memory, huge pages are asked for. True:
+ * the lock was let go.
+ */
+bool hak_i_arena_ask_before_taking_locked(struct hak_arena *arena, struct hak_span span);
+
 /* Looks for what was written of a block that is about to be freed; where most was, new ones ask for huge pages. */
 void hak_i_arena_learn_density(struct hak_arena *arena, const struct hak_large *large);
 void hak_i_arena_ask_for_pages(struct hak_arena *arena, const struct hak_large *large);

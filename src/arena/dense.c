@@ -12,9 +12,6 @@
 /* Once enough is known for a conclusion, one freed block in so many is looked at: each look opens a file. */
 #define BLOCKS_A_LOOK 4
 
-/* Each place where pages that are asked for begin or end divides a mapping: past so many, no more are asked for. */
-#define EDGES_MAX 128
-
 static struct hak_span whole_pages(size_t first, size_t end)
 {
     size_t first_page = hak_round_up(first, HAK_HUGE_UNITS);
@@ -105,22 +102,10 @@ void hak_i_arena_learn_density(struct hak_arena *arena, const struct hak_large *
 
 /* ---------------------------------------------------------------------------------------------------- asking ---- */
 
-static size_t count_edges(const struct hak_arena *arena)
-{
-    size_t edges = 0;
-    uint64_t last = 0;
-    for (size_t word = 0; word <= arena->huge_end / 64; word++) {
-        uint64_t bits = arena->huge[word];
-        edges += hak_bits_count(bits ^ (bits << 1 | last));
-        last = bits >> 63;
-    }
-    return edges;
-}
-
 /* Whether pages become ones that are asked for, or no longer are. */
 static bool change_pages_locked(struct hak_arena *arena, struct hak_span pages, bool dense)
 {
-    return is_known(&arena->density) && (!dense || count_edges(arena) < EDGES_MAX) &&
+    return is_known(&arena->density) && (!dense || hak_i_arena_may_divide_locked(arena)) &&
            hak_i_arena_change_pages_locked(arena, pages, dense);
 }
 

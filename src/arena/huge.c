@@ -15,6 +15,15 @@
  */
 #define DENSE_UNITS_MAX (64 * HAK_KIB / HAK_UNIT_BYTES)
 
+/*
+ * Each place where pages begin or end that are asked for one by one divides a mapping: past so many, no more are asked
+ * for.
+ */
+#define EDGES_MAX 128
+
+/* A slab that opens clean pages asks for so many at a time. */
+#define PAGES_ASKED_MAX 4
+
 static bool range_is_huge(void)
 {
     return hak_i_base_options.thp == HAK_THP_ALWAYS;
@@ -97,6 +106,23 @@ bool hak_i_arena_change_pages_locked(struct hak_arena *arena, struct hak_span pa
     return huge ? note_pages(arena, first_page, end_page) : forget_pages(arena, first_page, end_page);
 }
 
+static size_t count_edges(const struct hak_arena *arena)
+{
+    size_t edges = 0;
+    uint64_t last = 0;
+    for (size_t word = 0; word <= arena->huge_end / 64; word++) {
+        uint64_t bits = arena->huge[word];
+        edges += hak_bits_count(bits ^ (bits << 1 | last));
+        last = bits >> 63;
+    }
+    return edges;
+}
+
+bool hak_i_arena_may_divide_locked(const struct hak_arena *arena)
+{
+    return count_edges(arena) < EDGES_MAX;
+}
+
 /* It is one with its last part. */
 static void note_part_of_page(struct hak_arena *arena, size_t page, size_t units)
 {
@@ -122,12 +148,48 @@ void hak_i_arena_note_huge_locked(struct hak_arena *arena, struct hak_span chunk
     note_part_of_page(arena, end_page, end - end_page * HAK_HUGE_UNITS);
 }
 
-/* -------------------------------------------------------------------------------------------------- taking ---- */
-
 static bool is_huge(const struct hak_arena *arena, size_t page)
 {
     return hak_bitmap_count(arena->huge, page, 1) != 0;
 }
+
+static bool is_clean(const struct hak_arena *arena, size_t page)
+{
+    size_t first = page * HAK_HUGE_UNITS;
+    return hak_i_runs_count(&arena->free, first, HAK_HUGE_UNITS) == HAK_HUGE_UNITS &&
+           hak_i_runs_count(&arena->dirty, first, HAK_HUGE_UNITS) == 0;
+}
+
+/* The clean small pages from the one on that the unit lies in. */
+static struct hak_span pages_to_ask_for(const struct hak_arena *arena, size_t unit)
+{
+    size_t first = unit / HAK_HUGE_UNITS, end = first;
+    while (end - first < PAGES_ASKED_MAX && end < arena->registry->units / HAK_HUGE_UNITS && !is_huge(arena, end) &&
+           is_clean(arena, end))
+        end++;
+    return (struct hak_span){first * HAK_HUGE_UNITS, (end - first) * HAK_HUGE_UNITS};
+}
+
+/* They are nobody's while the kernel is told. */
+bool hak_i_arena_ask_before_taking_locked(struct hak_arena *arena, struct hak_span span)
+{
+    if (span.units > DENSE_UNITS_MAX || !hak_i_arena_may_ask_for_pages(arena))
+        return false;
+    struct hak_span pages = pages_to_ask_for(arena, span.first);
+    if (pages.units == 0 || !hak_i_arena_may_divide_locked(arena))
+        return false;
+    (void)hak_i_arena_take_locked(arena, pages.first, pages.units);
+    arena->purging_units += pages.units;
+    hak_i_base_unlock(&arena->lock);
+    hak_i_arena_advise_pages(arena, pages, true);
+    hak_i_base_lock(&arena->lock);
+    arena->purging_units -= pages.units;
+    (void)hak_i_arena_change_pages_locked(arena, pages, true);
+    hak_i_arena_put_locked(arena, pages.first, pages.units, 0);
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------------------- taking ---- */
 
 static void count_as_written(struct hak_arena *arena, size_t first, size_t units)
 {
@@ -140,9 +202,7 @@ static void count_as_written(struct hak_arena *arena, size_t first, size_t units
 
 static bool is_untouched(const struct hak_arena *arena, size_t page)
 {
-    size_t first = page * HAK_HUGE_UNITS;
-    return is_huge(arena, page) && hak_i_runs_count(&arena->free, first, HAK_HUGE_UNITS) == HAK_HUGE_UNITS &&
-           hak_i_runs_count(&arena->dirty, first, HAK_HUGE_UNITS) == 0;
+    return is_huge(arena, page) && is_clean(arena, page);
 }
 
 /*

@@ -32,6 +32,15 @@ protected:
         }
     }
 
+    void give_all_back()
+    {
+        for (const Span &slab : slabs) {
+            space->release(slab, slab.units);
+        }
+        slabs.clear();
+        hak_i_arena_purge(&space->arena);
+    }
+
     /** Takes slabs until one comes out of a huge page that nobody has used. */
     Span first_of_a_page()
     {
@@ -72,7 +81,7 @@ TEST_F(ArenaHuge, ADenseHeapAsksOnceAGrowthStep)
 {
     fill_up_to(80);
     std::vector<fake_os::Call> asked = advice();
-    ASSERT_EQ(asked.size(), 5u);
+    ASSERT_EQ(asked.size(), 6u) << "what the last small step has left, and four steps";
     size_t bytes = 0;
     for (size_t i = 1; i < asked.size(); i++) {
         EXPECT_TRUE(asked[i].huge);
@@ -151,7 +160,63 @@ TEST_F(ArenaHuge, WhereNothingIsReservedEachChunkIsAdvised)
     std::vector<fake_os::Call> asked = advice();
     EXPECT_FALSE(asked.front().huge);
     EXPECT_TRUE(asked.back().huge);
-    EXPECT_EQ(asked.size(), space->committed_mib().size());
+    EXPECT_EQ(asked.size(), space->committed_mib().size() + 1) << "and what the last small one has left";
+}
+
+TEST_F(ArenaHuge, SlabsAskWhereTheyOpenMemoryThatWasGivenBack)
+{
+    fill_up_to(80);
+    size_t before = space->arena.huge_pages;
+    give_all_back();
+    size_t calls = advice().size();
+    fill_up_to(60);
+    EXPECT_GE(space->arena.huge_pages, before + 15) << "also those that were small";
+    EXPECT_LE(advice().size() - calls, 6u) << "several at a time";
+    EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
+    EXPECT_EQ(space->arena.purging_units, 0u);
+}
+
+TEST_F(ArenaHuge, ASlabThatOpensPagesBringsOneOfThem)
+{
+    fill_up_to(80);
+    give_all_back();
+    ASSERT_TRUE(space->acquire(SLAB, SLAB));
+    EXPECT_EQ(space->arena.dirty_units, PAGE - SLAB);
+}
+
+TEST_F(ArenaHuge, LargerSpansDoNotAskWhereMemoryWasGivenBack)
+{
+    fill_up_to(80);
+    size_t before = space->arena.huge_pages;
+    give_all_back();
+    ASSERT_TRUE(space->acquire(2 * SLAB, 2 * SLAB));
+    EXPECT_EQ(space->arena.huge_pages, before);
+}
+
+TEST_F(ArenaHuge, MemoryThatWasGivenBackStaysSmallWhereTheBudgetHasNoRoom)
+{
+    fill_up_to(80);
+    size_t before = space->arena.huge_pages;
+    give_all_back();
+    space->arena.budget.soft_bytes = 1 * MiB;
+    ASSERT_TRUE(space->acquire(SLAB, SLAB));
+    EXPECT_EQ(space->arena.huge_pages, before);
+}
+
+TEST_F(ArenaHuge, MappingsAreDividedSoOftenAlone)
+{
+    fake_os::reset();
+    fake_os::set_physical_bytes(1024 * MiB);
+    ASSERT_TRUE(start());
+    fill_up_to(600);
+    give_all_back();
+    for (size_t page = 0; page < space->arena.huge_end; page += 2) { // every other one is split
+        space->arena.huge[page / 64] &= ~(uint64_t{1} << page % 64);
+    }
+    space->arena.huge_pages = hak_bitmap_count(space->arena.huge, 0, space->arena.huge_end);
+    size_t calls = advice().size();
+    ASSERT_TRUE(space->acquire(SLAB, SLAB));
+    EXPECT_EQ(advice().size(), calls);
 }
 
 TEST_F(ArenaHuge, RefusedAdviceChangesNothing)
