@@ -170,6 +170,12 @@ static struct hak_span pages_to_ask_for(const struct hak_arena *arena, size_t un
     return (struct hak_span){first * HAK_HUGE_UNITS, (end - first) * HAK_HUGE_UNITS};
 }
 
+/* A fault brings no huge page where a page table is left, which Linux (from 6.14 on) frees with all that it maps. */
+static void drop_page_tables(const struct hak_arena *arena, struct hak_span pages)
+{
+    hak_i_os_purge((void *)hak_i_registry_address(arena->registry, pages.first), pages.units << HAK_UNIT_SHIFT);
+}
+
 /* They are nobody's while the kernel is told. */
 bool hak_i_arena_ask_before_taking_locked(struct hak_arena *arena, struct hak_span span)
 {
@@ -181,6 +187,7 @@ bool hak_i_arena_ask_before_taking_locked(struct hak_arena *arena, struct hak_sp
     (void)hak_i_arena_take_locked(arena, pages.first, pages.units);
     arena->purging_units += pages.units;
     hak_i_base_unlock(&arena->lock);
+    drop_page_tables(arena, pages);
     hak_i_arena_advise_pages(arena, pages, true);
     hak_i_base_lock(&arena->lock);
     arena->purging_units -= pages.units;
