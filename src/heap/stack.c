@@ -14,6 +14,10 @@
 /* A class that was flushed so often in a row is being torn down: each block left on its stack holds a whole slab. */
 #define FLUSHES_IN_A_ROW 4
 
+/* If its blocks come in order, so many of a slab at a time, its stack keeps room for so much, up to a batch. */
+#define NEIGHBOURS 8
+#define TEAR_DOWN_BYTES (32 * HAK_KIB)
+
 /*
  * What the stacks of a heap may hold, in bytes of capacity: its part of what all heaps share, or an eighth of its
  * slabs, between these. With 2 MiB for each, pool_tls (8 to 52 KiB) took 172 instructions a replacement, with 8 MiB it
@@ -118,13 +122,15 @@ static void prefetch_record(const struct hak_heap *heap, const void *block)
     __builtin_prefetch(&slab->free_count, 1);
 }
 
-static void give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+/* Returns how many words of bitmaps they fell into. */
+static unsigned give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
 {
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
     uint32_t own_id = heap->hot.id | class_index * HAK_BIN_BYTES;
     for (unsigned i = 0; i < PREFETCH_AHEAD && i < count; i++)
         prefetch_record(heap, blocks[i]);
-    for (unsigned i = 0; i < count;) {
+    unsigned words = 0;
+    for (unsigned i = 0; i < count; words++) {
         if (i + PREFETCH_AHEAD < count)
             prefetch_record(heap, blocks[i + PREFETCH_AHEAD]);
         size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[i]);
@@ -134,13 +140,15 @@ static void give_blocks(struct hak_heap *heap, unsigned class_index, void *const
         else
             send_home(heap, id, class_index, blocks[i++]);
     }
+    return words;
 }
 
-static void flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned count)
+static unsigned flush_oldest(struct hak_heap *heap, unsigned class_index, unsigned count)
 {
     void **first = heap->stacks[class_index].first;
-    give_blocks(heap, class_index, first, count);
+    unsigned words = give_blocks(heap, class_index, first, count);
     set_first(heap, class_index, first + count);
+    return words;
 }
 
 void hak_i_stack_flush(struct hak_heap *heap, unsigned class_index)
@@ -341,16 +349,25 @@ void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *
     hak_store_relaxed(&bin_of(heap, class_index)->top, first + count);
 }
 
+/* What a class that is torn down may have left; `words` of bitmaps took the last `count` blocks. */
+static uint32_t tear_down_slots(const struct hak_class *of, unsigned count, unsigned words)
+{
+    uint32_t slots = TEAR_DOWN_BYTES / of->block_bytes;
+    slots = slots < HAK_BATCH_MAX ? slots : HAK_BATCH_MAX;
+    return slots > of->first_slots && words * NEIGHBOURS <= count ? slots : of->first_slots;
+}
+
 /* Half of it; or all, and the capacity with it, when the class is being torn down; one batch at most. */
 static void flush_full(struct hak_heap *heap, unsigned class_index)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
-    uint32_t least = hak_i_slab_classes[class_index].first_slots;
-    bool tear_down = only_frees(stack, &hak_i_slab_classes[class_index]);
+    const struct hak_class *of = &hak_i_slab_classes[class_index];
+    bool tear_down = only_frees(stack, of);
     unsigned wanted = tear_down ? stack->capacity : (stack->capacity + 1) / 2;
     unsigned flushed = wanted < HAK_BATCH_MAX ? wanted : HAK_BATCH_MAX;
-    flush_oldest(heap, class_index, flushed);
+    unsigned words = flush_oldest(heap, class_index, flushed);
     uint32_t left = stack->capacity - flushed + 1;
+    uint32_t least = tear_down_slots(of, flushed, words);
     if (tear_down && stack->capacity > least)
         set_capacity(heap, class_index, left > least ? left : least);
 }

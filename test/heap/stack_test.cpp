@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Stacks: the order blocks come in, how capacity follows use, and what bounds it.
+#include <algorithm>
+#include <random>
+
 #include "base/option.h"
 #include "heap/machine.h"
 
@@ -141,9 +144,18 @@ TEST_F(HeapStack, NeedsNoMoreThanTwoBatchesWhenItOnlyDrains)
 TEST_F(HeapStack, IsAsSmallAsAtFirstWhenTheClassOnlyFrees)
 {
     grow_to_the_limit(CLASS_64);
-    free_all(alloc_many(CLASS_64, 20000));
+    std::vector<void *> blocks = alloc_many(CLASS_64, 20000);
+    std::shuffle(blocks.begin(), blocks.end(), std::mt19937_64(1));
+    free_all(blocks);
     EXPECT_EQ(stack(CLASS_64).capacity, 16u);
     EXPECT_LE(count(CLASS_64), 16u);
+}
+
+TEST_F(HeapStack, HasRoomForABatchWhenTheClassOnlyFreesNeighbours)
+{
+    grow_to_the_limit(CLASS_64);
+    free_all(alloc_many(CLASS_64, 20000));
+    EXPECT_EQ(stack(CLASS_64).capacity, HAK_BATCH_MAX);
 }
 
 TEST_F(HeapStack, HoldsASetThatIsBuiltAndTornDownOverAndOver)
