@@ -309,13 +309,35 @@ static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
     return first != HAK_NO_UNIT ? first : grown;
 }
 
-static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align, bool *clean)
+/* How many units from `first` on are free and written, or free and not, up to where a huge page ends. */
+static size_t even_length(const struct hak_arena *arena, size_t first, size_t limit)
+{
+    size_t to_page_end = HAK_HUGE_UNITS - first % HAK_HUGE_UNITS;
+    limit = limit < to_page_end ? limit : to_page_end;
+    if (hak_i_runs_has(&arena->dirty, first))
+        return hak_i_runs_length(&arena->dirty, first, limit);
+    size_t length = hak_i_runs_length(&arena->free, first, limit);
+    while (hak_i_runs_count(&arena->dirty, first, length) != 0)
+        length /= 2;
+    return length;
+}
+
+static size_t acquire_row_locked(struct hak_arena *arena, size_t units, size_t align, size_t *count, bool *clean)
 {
     size_t first = find_or_grow(arena, units, align);
     if (first == HAK_NO_UNIT || !admits(arena, first, units))
         return HAK_NO_UNIT;
-    *clean = hand_out(arena, first, units);
+    size_t most = has_room_to_spare(arena, *count * units) ? *count : 1;
+    size_t spans = most > 1 ? even_length(arena, first, most * units) / units : 1;
+    *count = spans > 1 ? spans : 1;
+    *clean = hand_out(arena, first, *count * units);
     return first;
+}
+
+static size_t acquire_locked(struct hak_arena *arena, size_t units, size_t align, bool *clean)
+{
+    size_t count = 1;
+    return acquire_row_locked(arena, units, align, &count, clean);
 }
 
 /* What is taken may open a huge page, of which the rest is written memory then. */
@@ -333,15 +355,21 @@ static void unlock_taken(struct hak_arena *arena, size_t dirty_units_before)
         hak_i_arena_settle(arena);
 }
 
-size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_units, bool *clean)
+size_t hak_i_arena_acquire_row(struct hak_arena *arena, size_t units, size_t align_units, size_t *count, bool *clean)
 {
     units = hak_round_up(units, arena->grain_units);
     if (units > arena->registry->units || align_units > arena->registry->units)
         return HAK_NO_UNIT;
     size_t dirty_units = lock_to_take(arena);
-    size_t first = acquire_locked(arena, units, larger(align_units, arena->grain_units), clean);
+    size_t first = acquire_row_locked(arena, units, larger(align_units, arena->grain_units), count, clean);
     unlock_taken(arena, dirty_units);
     return first;
+}
+
+size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_units, bool *clean)
+{
+    size_t count = 1;
+    return hak_i_arena_acquire_row(arena, units, align_units, &count, clean);
 }
 
 void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units)

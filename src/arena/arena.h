@@ -18,6 +18,12 @@ bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, st
  */
 size_t hak_i_arena_acquire(struct hak_arena *arena, size_t units, size_t align_units, bool *clean);
 
+/*
+ * As hak_i_arena_acquire(), of up to *count such spans side by side, all of them written or none; *count: how many.
+ * Those past the first are a bonus: for them nothing is made usable, and no other span is given back.
+ */
+size_t hak_i_arena_acquire_row(struct hak_arena *arena, size_t units, size_t align_units, size_t *count, bool *clean);
+
 /* The first `dirty_units` of the span may have been written; the IDs are 0 again. */
 void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, size_t dirty_units);
 

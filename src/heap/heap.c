@@ -6,6 +6,9 @@
 
 #include "heap/heap_private.h"
 
+/* A heap that needs a slab takes so much of what it has along with it. */
+#define ROW_SHARE 16
+
 /* Slabs looked at by one drain that is not served before. */
 #define DRAIN_SLABS_MAX 16
 
@@ -64,11 +67,26 @@ struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap)
     return heap->empties[heap->empty_count];
 }
 
+/* Gives several back at once: the newest, for a heap that is torn down from its lowest slab on keeps that. */
+static void make_room_for_empty(struct hak_heap *heap)
+{
+    unsigned left = HAK_HEAP_EMPTIES / 2;
+    if (heap->empty_count < HAK_HEAP_EMPTIES)
+        return;
+    for (unsigned i = left; i < HAK_HEAP_EMPTIES; i++)
+        forget_retained(heap, heap->empties[i]);
+    heap->slab_bytes -= (size_t)(HAK_HEAP_EMPTIES - left) * HAK_EMPTY_BYTES;
+    hak_i_slab_release_row(heap->heaps->slabs, heap->empties + left, HAK_HEAP_EMPTIES - left);
+    hak_store_relaxed(&heap->empty_count, left);
+}
+
 static bool keep_as_empty(struct hak_heap *heap, struct hak_slab *slab)
 {
     struct hak_arena *arena = heap->heaps->slabs->arena;
-    if (slab->span_bytes != HAK_EMPTY_BYTES || heap->empty_count == HAK_HEAP_EMPTIES ||
-        !hak_i_arena_retain(arena, slab->span_bytes))
+    if (slab->span_bytes != HAK_EMPTY_BYTES)
+        return false;
+    make_room_for_empty(heap);
+    if (!hak_i_arena_retain(arena, slab->span_bytes))
         return false;
     hak_i_heap_unlist(heap, slab);
     hak_i_slab_unbind(heap->heaps->slabs, slab);
@@ -210,14 +228,40 @@ bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index)
     return true;
 }
 
+/* How many slabs that any class can use a heap takes along with one that it needs; they are retained from then on. */
+static size_t retain_more(struct hak_heap *heap, size_t slab_bytes)
+{
+    size_t share = heap->slab_bytes / (ROW_SHARE * HAK_EMPTY_BYTES);
+    size_t room = HAK_HEAP_EMPTIES - heap->empty_count;
+    size_t more = share < room ? share : room;
+    if (slab_bytes != HAK_EMPTY_BYTES || more == 0)
+        return 0;
+    return hak_i_arena_retain(heap->heaps->slabs->arena, more * HAK_EMPTY_BYTES) ? more : 0;
+}
+
+/* `row` holds what has come; the lowest is bound first. */
+static void keep_more(struct hak_heap *heap, struct hak_slab *const *row, size_t count, size_t retained)
+{
+    if (count < retained)
+        hak_i_arena_unretain(heap->heaps->slabs->arena, (retained - count) * HAK_EMPTY_BYTES);
+    while (count != 0) {
+        struct hak_slab *slab = row[--count];
+        slab->retained = true;
+        hak_i_heap_push_empty(heap, slab);
+    }
+}
+
 static bool bind_new(struct hak_heap *heap, unsigned class_index)
 {
-    struct hak_slab *slab = hak_i_slab_acquire(heap->heaps->slabs, hak_i_slab_classes[class_index].slab_bytes);
-    if (slab == NULL)
-        return false;
-    heap->slab_bytes += slab->span_bytes;
-    bind_slab(heap, slab, class_index);
-    return true;
+    struct hak_slab *row[1 + HAK_HEAP_EMPTIES];
+    size_t slab_bytes = hak_i_slab_classes[class_index].slab_bytes;
+    size_t more = retain_more(heap, slab_bytes);
+    size_t count = hak_i_slab_acquire_row(heap->heaps->slabs, slab_bytes, row, 1 + more);
+    keep_more(heap, row + 1, count > 1 ? count - 1 : 0, more);
+    heap->slab_bytes += count * slab_bytes;
+    if (count != 0)
+        bind_slab(heap, row[0], class_index);
+    return count != 0;
 }
 
 /* Before there is no memory: what this heap and idle ones keep for themselves may be in the way of a larger span. */

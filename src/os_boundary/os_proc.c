@@ -102,7 +102,7 @@ bool hak_i_os_each_mapping(void (*visit)(void *arg, const struct hak_os_mapping 
     return complete;
 }
 
-/* ----------------------------------------------------------------------------------------- which pages are there -- */
+/* ------------------------------------------------------------------------------------- which pages are there ---- */
 
 /* A page's entry in /proc/self/pagemap: it is in memory, or swapped out. */
 #define HAS_PAGE ((uint64_t)3 << 62)

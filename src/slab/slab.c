@@ -47,26 +47,41 @@ static void set_records(struct hak_slabs *slabs, size_t first, size_t units, str
         hak_i_registry_set_record(slabs->arena->registry, unit, slab);
 }
 
-struct hak_slab *hak_i_slab_acquire(struct hak_slabs *slabs, size_t bytes)
+static void set_up(struct hak_slabs *slabs, struct hak_slab *slab, size_t first, size_t units, bool clean)
 {
-    size_t units = bytes >> HAK_UNIT_SHIFT;
-    struct hak_slab *slab = new_record(slabs);
-    if (slab == NULL)
-        return NULL;
-    bool clean;
-    size_t first = hak_i_arena_acquire(slabs->arena, units, alignment_units(units), &clean);
-    if (first == HAK_NO_UNIT) {
-        retire_record(slabs, slab);
-        return NULL;
-    }
     hak_store_relaxed(&slab->start, hak_i_registry_address(slabs->arena->registry, first));
     hak_store_relaxed(&slab->carved, 0);
-    hak_store_relaxed(&slab->span_bytes, bytes);
+    hak_store_relaxed(&slab->span_bytes, units << HAK_UNIT_SHIFT);
     slab->clean = clean;
     slab->retained = false;
     set_records(slabs, first, units, slab);
     hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
-    return slab;
+}
+
+/* Up to `count` records; how many. */
+static size_t new_records(struct hak_slabs *slabs, struct hak_slab **out, size_t count)
+{
+    size_t got = 0;
+    while (got < count && (out[got] = new_record(slabs)) != NULL)
+        got++;
+    return got;
+}
+
+size_t hak_i_slab_acquire_row(struct hak_slabs *slabs, size_t bytes, struct hak_slab **out, size_t count)
+{
+    size_t units = bytes >> HAK_UNIT_SHIFT;
+    size_t records = new_records(slabs, out, count), spans = records;
+    bool clean;
+    size_t first = HAK_NO_UNIT;
+    if (records != 0)
+        first = hak_i_arena_acquire_row(slabs->arena, units, alignment_units(units), &spans, &clean);
+    if (first == HAK_NO_UNIT)
+        spans = 0;
+    for (size_t i = 0; i < spans; i++)
+        set_up(slabs, out[i], first + i * units, units, clean);
+    for (size_t i = spans; i < records; i++)
+        retire_record(slabs, out[i]);
+    return spans;
 }
 
 static size_t written_bytes(const struct hak_slab *slab)
@@ -74,13 +89,47 @@ static size_t written_bytes(const struct hak_slab *slab)
     return slab->clean ? (size_t)slab->carved * hak_i_slab_class(slab)->block_bytes : slab->span_bytes;
 }
 
+/* Units side by side; those that were written come first. */
+struct row {
+    size_t first;
+    size_t units;
+    size_t written_units;
+};
+
+static struct row row_of(const struct hak_slabs *slabs, const struct hak_slab *slab)
+{
+    return (struct row){first_unit(slabs, slab), slab->span_bytes >> HAK_UNIT_SHIFT,
+                        (written_bytes(slab) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT};
+}
+
+/* False: it does not go on with the other. */
+static bool join(struct row *row, struct row next)
+{
+    if (row->first + row->units != next.first || row->written_units != row->units)
+        return false;
+    row->units += next.units;
+    row->written_units += next.written_units;
+    return true;
+}
+
+void hak_i_slab_release_row(struct hak_slabs *slabs, struct hak_slab *const *row, size_t count)
+{
+    struct row joined = {0};
+    for (size_t i = 0; i < count; i++) {
+        struct row next = row_of(slabs, row[i]);
+        retire_record(slabs, row[i]);
+        if (join(&joined, next))
+            continue;
+        if (joined.units != 0)
+            hak_i_arena_release(slabs->arena, joined.first, joined.units, joined.written_units);
+        joined = next;
+    }
+    hak_i_arena_release(slabs->arena, joined.first, joined.units, joined.written_units);
+}
+
 void hak_i_slab_release(struct hak_slabs *slabs, struct hak_slab *slab)
 {
-    size_t first = first_unit(slabs, slab);
-    size_t units = slab->span_bytes >> HAK_UNIT_SHIFT;
-    size_t written_units = (written_bytes(slab) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
-    retire_record(slabs, slab);
-    hak_i_arena_release(slabs->arena, first, units, written_units);
+    hak_i_slab_release_row(slabs, &slab, 1);
 }
 
 /* From HAK_UNIT_BLOCK_BYTES on only the units that start a block carry the ID. */

@@ -11,11 +11,14 @@ HAK_EXTERN_C_BEGIN
 
 void hak_i_slab_init(struct hak_slabs *slabs, struct hak_arena *arena);
 
-/* An empty span of `bytes` with a record, or NULL: no memory. */
-struct hak_slab *hak_i_slab_acquire(struct hak_slabs *slabs, size_t bytes);
+/* Up to `count` empty spans of `bytes` with records, side by side in address order; how many came, 0: no memory. */
+size_t hak_i_slab_acquire_row(struct hak_slabs *slabs, size_t bytes, struct hak_slab **out, size_t count);
 
 /* Gives an empty span and its record back; every block of it is free here. */
 void hak_i_slab_release(struct hak_slabs *slabs, struct hak_slab *slab);
+
+/* Several, at least one, and those at once that follow each other. */
+void hak_i_slab_release_row(struct hak_slabs *slabs, struct hak_slab *const *row, size_t count);
 
 /* Makes an empty span a slab of that class; `id_base` is the owner's ID with class 0. */
 void hak_i_slab_bind(struct hak_slabs *slabs, struct hak_slab *slab, unsigned class_index, struct hak_inbox *owner,

@@ -9,6 +9,7 @@ namespace {
 using ArenaGrowth = ArenaTest;
 using ArenaSpan = ArenaTest;
 using ArenaRoom = ArenaTest;
+using ArenaRow = ArenaTest;
 
 using Steps = std::vector<size_t>;
 
@@ -35,7 +36,73 @@ std::vector<Span> fragmented(Space *space, size_t count, size_t units)
     return kept;
 }
 
+/** How many spans came. */
+size_t acquire_row(Space *space, size_t units, size_t count, Span *row)
+{
+    row->first = hak_i_arena_acquire_row(&space->arena, units, units, &count, &row->clean);
+    row->units = row->first == HAK_NO_UNIT ? 0 : units * count;
+    return row->first == HAK_NO_UNIT ? 0 : count;
+}
+
 } // namespace
+
+/* ------------------------------------------------------------------------------------------------------ rows ---- */
+
+TEST_F(ArenaRow, SeveralSpansLieSideBySide)
+{
+    Span row;
+    ASSERT_EQ(acquire_row(space.get(), 4, 8, &row), 8u);
+    EXPECT_TRUE(row.clean);
+    EXPECT_EQ(space->arena.committed_units - space->arena.free_units, 32u);
+    space->release(row, 32);
+    ASSERT_EQ(acquire_row(space.get(), 4, 8, &row), 8u) << "those that are written";
+    EXPECT_FALSE(row.clean);
+    EXPECT_EQ(space->arena.dirty_units, 0u);
+}
+
+TEST_F(ArenaRow, EndsWhereTheFreeMemoryDoes)
+{
+    Span hole = space->acquire(12);
+    Span behind = space->acquire(1);
+    space->release(hole, 0);
+    Span row;
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 3u);
+    EXPECT_EQ(row.first, hole.first);
+    space->release(behind, 0);
+}
+
+TEST_F(ArenaRow, EndsWhereWrittenMemoryBeginsOrEnds)
+{
+    Span all = space->acquire(32);
+    Span behind = space->acquire(1);
+    space->release(all, 8);
+    Span row;
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 2u);
+    EXPECT_FALSE(row.clean);
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 6u);
+    EXPECT_TRUE(row.clean);
+    space->release({all.first, 16, false}, 0);
+    space->release({all.first + 16, 16, false}, 16);
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 4u);
+    EXPECT_EQ(row.first, all.first + 16) << "written memory first";
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 4u);
+    EXPECT_EQ(row.first, all.first);
+    space->release(behind, 0);
+}
+
+TEST_F(ArenaRow, EndsWhereAHugePageDoes)
+{
+    ASSERT_TRUE(space->acquire(HAK_HUGE_UNITS - 8));
+    Span row;
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 2u);
+}
+
+TEST_F(ArenaRow, IsOneSpanWhereTheBudgetHasNoRoomForMore)
+{
+    space->arena.budget.soft_bytes = 5 * UNIT;
+    Span row;
+    EXPECT_EQ(acquire_row(space.get(), 4, 8, &row), 1u);
+}
 
 /* ---------------------------------------------------------------------------------------------------- growth ---- */
 

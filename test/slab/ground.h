@@ -46,7 +46,9 @@ public:
 
     hak_slab *acquire(unsigned class_index)
     {
-        return hak_i_slab_acquire(&slabs, hak_i_slab_classes[class_index].slab_bytes);
+        hak_slab *slab;
+        bool done = hak_i_slab_acquire_row(&slabs, hak_i_slab_classes[class_index].slab_bytes, &slab, 1) == 1;
+        return done ? slab : nullptr;
     }
 
     /** A slab of the class, owned by `owner`. */

@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t ID_BASE = 1 << 12;
 constexpr unsigned CLASS_64 = 3; // 64 bytes, 1,024 blocks in 64 KiB
+constexpr unsigned CLASS_1K = 23;
 constexpr unsigned CLASS_40K = HAK_TINY_CLASS_COUNT + 20;
 
 class Slab : public testing::Test {
@@ -195,6 +196,39 @@ TEST_F(Slab, ReleaseTellsTheArenaHowMuchWasWritten)
     hak_i_slab_unbind(&ground_.slabs, again);
     hak_i_slab_release(&ground_.slabs, again);
     EXPECT_EQ(ground_.arena.dirty_units, 512 * HAK_KIB / HAK_UNIT_BYTES) << "nothing is known of a written span";
+}
+
+TEST_F(Slab, ARowLiesSideBySide)
+{
+    hak_slab *row[8];
+    ASSERT_EQ(hak_i_slab_acquire_row(&ground_.slabs, 64 * HAK_KIB, row, 8), 8u);
+    for (size_t i = 0; i < 8; i++) {
+        EXPECT_EQ(row[i]->start, row[0]->start + i * 64 * HAK_KIB);
+        EXPECT_EQ(row[i]->span_bytes, 64 * HAK_KIB);
+        EXPECT_EQ(row[i]->state, HAK_SLAB_EMPTY);
+        EXPECT_TRUE(row[i]->clean);
+        EXPECT_EQ(ground_.record_at(row[i]->start + 64 * HAK_KIB - 1), row[i]);
+    }
+    hak_i_slab_release_row(&ground_.slabs, row, 8);
+    EXPECT_EQ(ground_.held_units(), 0u);
+    EXPECT_EQ(ground_.arena.dirty_units, 0u) << "nobody wrote them";
+}
+
+TEST_F(Slab, ARowOfSlabsThatWereWrittenInPartIsReleasedAsWritten)
+{
+    hak_slab *row[4];
+    ASSERT_EQ(hak_i_slab_acquire_row(&ground_.slabs, 64 * HAK_KIB, row, 4), 4u);
+    for (unsigned i : {0u, 1u, 3u}) { // whole, whole, not at all, a unit
+        hak_i_slab_bind(&ground_.slabs, row[i], CLASS_1K, &inbox_, ID_BASE);
+        for (void *block : take(row[i], i == 3 ? 16 : 64)) {
+            give(row[i], block);
+        }
+        hak_i_slab_unbind(&ground_.slabs, row[i]);
+    }
+    std::swap(row[2], row[3]); // in no order
+    hak_i_slab_release_row(&ground_.slabs, row, 4);
+    EXPECT_EQ(ground_.held_units(), 0u);
+    EXPECT_EQ(ground_.arena.dirty_units, 9u);
 }
 
 /* ---------------------------------------------------------------------------------------------- records and IDs ----
