@@ -3,10 +3,7 @@
 
 #include "arena/arena_private.h"
 #include "base/bitmap.h"
-#include "base/option.h"
 #include "os_boundary/os_boundary.h"
-
-#define UNITS_PER_MIB (HAK_MIB / HAK_UNIT_BYTES)
 
 /* Spans of this size and more are large blocks, which BigCache is there for. */
 #define UNITS_WORTH_THE_CACHE (256 * HAK_KIB / HAK_UNIT_BYTES)
@@ -22,9 +19,6 @@
  * registry's tables.
  */
 #define ISLANDS_MAX 32
-
-/* Where the range is not reserved, so many places that others have taken are passed over in one call. */
-#define TAKEN_PLACES_MAX 64
 
 bool hak_i_arena_init(struct hak_arena *arena, struct hak_registry *registry, struct hak_meta *meta)
 {
@@ -182,113 +176,17 @@ static bool is_within_budget(const struct hak_arena *arena)
     return !hak_i_arena_has_budget(arena) || hak_i_arena_charged_bytes(arena) <= arena->budget.hard_bytes;
 }
 
-/* Whether so many units can be taken for growth to come. */
-static bool has_room_to_spare(const struct hak_arena *arena, size_t units)
-{
-    return !hak_i_arena_has_budget(arena) ||
-           hak_i_arena_charged_bytes(arena) + (units << HAK_UNIT_SHIFT) <= arena->budget.soft_bytes;
-}
-
 /* --------------------------------------------------------------------------------------------------- growing ---- */
-
-static enum hak_os_result commit(struct hak_arena *arena, size_t first, size_t units)
-{
-    void *address = (void *)hak_i_registry_address(arena->registry, first);
-    size_t bytes = units << HAK_UNIT_SHIFT;
-    if (!hak_i_registry_cover(arena->registry, first, units))
-        return HAK_OS_NO_MEMORY;
-    if (!arena->registry->reserved)
-        return hak_i_os_map_at(address, bytes);
-    return hak_i_os_commit(address, bytes) ? HAK_OS_DONE : HAK_OS_NO_MEMORY;
-}
-
-static size_t step_units(const struct hak_arena *arena)
-{
-    unsigned last_step = (unsigned)hak_i_base_options.arena_growth_levels - 1;
-    size_t mebibytes = (size_t)hak_i_base_options.arena_mb_init
-                       << (arena->growth_steps < last_step ? arena->growth_steps : last_step);
-    size_t most = (size_t)hak_i_base_options.arena_mb_max;
-    return (mebibytes < most ? mebibytes : most) * UNITS_PER_MIB;
-}
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
 }
 
-/* The steps grow with the memory, also where a span needed more than a step. */
-static void note_growth(struct hak_arena *arena, size_t first, size_t units, bool huge)
-{
-    arena->growth_steps += units >= step_units(arena);
-    hak_store_relaxed(&arena->committed_units, arena->committed_units + units);
-    if (huge)
-        hak_i_arena_note_huge_locked(arena, (struct hak_span){first, units});
-}
-
-/* Something else is mapped there, which is not ours. */
-static void set_taken(struct hak_arena *arena, size_t first, size_t units)
-{
-    hak_bitmap_set(arena->taken, first, units);
-}
-
-/* Takes units out of the reserve and makes them usable; the caller holds the lock, which is let go in between. */
-static enum hak_os_result commit_reserved(struct hak_arena *arena, size_t first, size_t units, bool huge)
-{
-    hak_i_runs_remove(&arena->reserve, first, units);
-    hak_i_base_unlock(&arena->lock);
-    enum hak_os_result result = commit(arena, first, units);
-    huge = huge && hak_i_arena_may_be_huge((struct hak_span){first, units});
-    if (result == HAK_OS_DONE)
-        hak_i_arena_advise_chunk(arena, (struct hak_span){first, units}, huge);
-    hak_i_base_lock(&arena->lock);
-    if (result == HAK_OS_DONE)
-        note_growth(arena, first, units, huge);
-    else if (result == HAK_OS_TAKEN)
-        set_taken(arena, first, units);
-    else
-        hak_i_runs_add(&arena->reserve, first, units);
-    return result;
-}
-
-/* Adds a run of free units at a multiple of `align`: where it starts, or HAK_NO_UNIT. */
-static size_t grow_by(struct hak_arena *arena, size_t units, size_t align, bool huge)
-{
-    for (int attempt = 0; attempt < TAKEN_PLACES_MAX; attempt++) {
-        size_t first = hak_i_runs_find(&arena->reserve, units, align);
-        if (first == HAK_NO_UNIT)
-            return HAK_NO_UNIT;
-        enum hak_os_result result = commit_reserved(arena, first, units, huge);
-        if (result == HAK_OS_DONE) {
-            hak_i_arena_put_locked(arena, first, units, 0);
-            hak_i_arena_note_completed_locked(arena, (struct hak_span){first, units});
-        }
-        if (result != HAK_OS_TAKEN)
-            return result == HAK_OS_DONE ? first : HAK_NO_UNIT;
-    }
-    return HAK_NO_UNIT;
-}
-
-/* A step that ends where a huge page does, if memory is added where the last was. */
-static size_t step_to_page_end(const struct hak_arena *arena)
-{
-    size_t step = step_units(arena);
-    size_t first = hak_i_runs_find(&arena->reserve, step, arena->grain_units);
-    return first == HAK_NO_UNIT ? step : hak_round_up(first + step, HAK_HUGE_UNITS) - first;
-}
-
-/* A whole step if that can be had, else what is needed. */
-static size_t grow(struct hak_arena *arena, size_t units, size_t align)
-{
-    bool huge = hak_i_arena_grows_huge_locked(arena, units) && has_room_to_spare(arena, HAK_HUGE_UNITS);
-    size_t step = huge ? step_to_page_end(arena) : step_units(arena);
-    size_t first = step > units ? grow_by(arena, step, align, huge) : HAK_NO_UNIT;
-    return first != HAK_NO_UNIT ? first : grow_by(arena, units, align, huge);
-}
-
 /* Whether huge pages were asked for where the units are, for which the lock was let go. */
 static bool asks_for_pages(struct hak_arena *arena, size_t first, size_t units)
 {
-    return first != HAK_NO_UNIT && has_room_to_spare(arena, HAK_HUGE_UNITS) &&
+    return first != HAK_NO_UNIT && hak_i_arena_has_room_to_spare_locked(arena, HAK_HUGE_UNITS) &&
            hak_i_arena_ask_before_taking_locked(arena, (struct hak_span){first, units});
 }
 
@@ -302,7 +200,7 @@ static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
         first = find_free(arena, units, align);
     if (first != HAK_NO_UNIT || !admits(arena, HAK_NO_UNIT, units))
         return first;
-    size_t grown = grow(arena, units, align);
+    size_t grown = hak_i_arena_grow_locked(arena, units, align);
     if (grown == HAK_NO_UNIT)
         return give_up_cache(arena) ? find_free(arena, units, align) : HAK_NO_UNIT;
     first = hak_i_runs_find(&arena->free, units, align);
@@ -327,7 +225,7 @@ static size_t acquire_row_locked(struct hak_arena *arena, size_t units, size_t a
     size_t first = find_or_grow(arena, units, align);
     if (first == HAK_NO_UNIT || !admits(arena, first, units))
         return HAK_NO_UNIT;
-    size_t most = has_room_to_spare(arena, *count * units) ? *count : 1;
+    size_t most = hak_i_arena_has_room_to_spare_locked(arena, *count * units) ? *count : 1;
     size_t spans = most > 1 ? even_length(arena, first, most * units) / units : 1;
     *count = spans > 1 ? spans : 1;
     *clean = hand_out(arena, first, *count * units);
@@ -391,16 +289,16 @@ void hak_i_arena_release(struct hak_arena *arena, size_t first, size_t units, si
 /* Commits a whole step behind a span if that can be had, else what is needed: the units that were added, 0 for none. */
 static size_t extend_reserved(struct hak_arena *arena, size_t first, size_t units)
 {
-    size_t step = step_units(arena);
-    size_t wanted = step > units && has_room_to_spare(arena, step) ? step : units;
+    size_t step = hak_i_arena_step_units_locked(arena);
+    size_t wanted = step > units && hak_i_arena_has_room_to_spare_locked(arena, step) ? step : units;
     size_t there = hak_i_runs_length(&arena->reserve, first, wanted);
     if (there < units)
         return 0;
-    if (there > units && commit_reserved(arena, first, there, false) == HAK_OS_DONE)
+    if (there > units && hak_i_arena_commit_reserved_locked(arena, first, there, false) == HAK_OS_DONE)
         return there;
     if (hak_i_runs_length(&arena->reserve, first, units) < units)
         return 0;
-    return commit_reserved(arena, first, units, false) == HAK_OS_DONE ? units : 0;
+    return hak_i_arena_commit_reserved_locked(arena, first, units, false) == HAK_OS_DONE ? units : 0;
 }
 
 /* What is free already is taken last, for the lock is let go while more is made usable. */
@@ -437,14 +335,14 @@ size_t hak_i_arena_extend(struct hak_arena *arena, size_t end, size_t units)
 /* The middle of the longest reserved run: half of it stays free behind, half before. A whole step comes along. */
 static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
 {
-    size_t step = larger(*units, step_units(arena));
+    size_t step = larger(*units, hak_i_arena_step_units_locked(arena));
     size_t alignment = HAK_RANGE_ALIGNMENT / HAK_UNIT_BYTES;
     size_t longest = hak_i_runs_longest(&arena->reserve);
     if (arena->islands == ISLANDS_MAX || longest / 2 < ROOM_FACTOR * step + alignment)
         return HAK_NO_UNIT;
     size_t run = hak_i_runs_find(&arena->reserve, longest, 1);
     size_t first = hak_round_down(run + longest / 2, alignment);
-    if (commit_reserved(arena, first, step, false) != HAK_OS_DONE)
+    if (hak_i_arena_commit_reserved_locked(arena, first, step, false) != HAK_OS_DONE)
         return HAK_NO_UNIT;
     arena->islands++;
     if (!is_within_budget(arena)) {
@@ -467,7 +365,7 @@ static size_t find_roomy(struct hak_arena *arena, size_t units)
 
 static size_t acquire_with_room(struct hak_arena *arena, size_t *units, bool *clean)
 {
-    if (!has_room_to_spare(arena, larger(*units, step_units(arena))))
+    if (!hak_i_arena_has_room_to_spare_locked(arena, larger(*units, hak_i_arena_step_units_locked(arena))))
         return HAK_NO_UNIT;
     size_t first = find_roomy(arena, *units);
     if (first != HAK_NO_UNIT && !admits(arena, first, *units))

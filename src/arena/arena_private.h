@@ -4,6 +4,7 @@
 #define HAK_ARENA_PRIVATE_H
 
 #include "arena/arena.h"
+#include "os_boundary/os_boundary.h"
 
 HAK_EXTERN_C_BEGIN
 
@@ -15,6 +16,18 @@ struct hak_span {
 
 /* Takes these free units out of the sets; returns whether they all read as 0. */
 bool hak_i_arena_take_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* What the arena grows by when it grows next. */
+size_t hak_i_arena_step_units_locked(const struct hak_arena *arena);
+
+/* Takes units out of the reserve and makes them usable: held ones, and never written. The lock is let go in between. */
+enum hak_os_result hak_i_arena_commit_reserved_locked(struct hak_arena *arena, size_t first, size_t units, bool huge);
+
+/*
+ * Adds a run of free units at a multiple of `align`, a whole step if that can be had, else what is needed: where it
+ * starts, or HAK_NO_UNIT. The lock is let go meanwhile.
+ */
+size_t hak_i_arena_grow_locked(struct hak_arena *arena, size_t units, size_t align);
 
 /* What the kernel is told at the start, of memory that is not usable yet. */
 void hak_i_arena_advise_range(const struct hak_arena *arena);
@@ -107,6 +120,9 @@ bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t u
 
 /* Whether the budget allows it; a refusal is counted. */
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* Whether so many units can be taken for growth to come. */
+bool hak_i_arena_has_room_to_spare_locked(const struct hak_arena *arena, size_t units);
 
 /*
  * After more is charged than was asked for: past hard, what can be given back is. False: hard is passed, which counts

@@ -102,6 +102,12 @@ bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t uni
     return is_at_most_hard(arena, charged);
 }
 
+bool hak_i_arena_has_room_to_spare_locked(const struct hak_arena *arena, size_t units)
+{
+    return !hak_i_arena_has_budget(arena) ||
+           hak_i_arena_charged_bytes(arena) + bytes_of(units) <= arena->budget.soft_bytes;
+}
+
 bool hak_i_arena_return_to_budget(struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
