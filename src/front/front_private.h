@@ -86,6 +86,12 @@ struct hak_look {
 /* What is at the address, from tables alone: true for any 64-bit value. */
 struct hak_look hak_i_front_look(const void *address);
 
+/* Looks the block up for a call that does not free it; false: reported. */
+bool hak_i_front_look_up_live(const void *block, struct hak_look *look, const char *function);
+
+/* Whether a block asked for with `size` bytes can be the one that was found. */
+bool hak_i_front_size_matches(const struct hak_look *look, size_t size);
+
 /* ---------------------------------------------------------------------------------------------------- misuse ---- */
 
 /* Reports and aborts, or calls the handler and returns. No lock is held. */
@@ -148,6 +154,9 @@ void hak_i_front_empty_heaps(const char *function);
 
 /* Takes a request that found no block on its stack into the sample that round_up_bytes is estimated from. */
 void hak_i_front_note_request(struct hak_heap *heap, unsigned class_index, size_t size);
+
+/* Sets errno; returns NULL. */
+void *hak_i_front_no_memory(void);
 
 /* hak_alloc() and hak_free() of this library, whichever library of the process the public names belong to. */
 void *hak_i_front_alloc(size_t size);

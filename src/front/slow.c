@@ -11,13 +11,10 @@
 /* From this size on a block that was never used is preferred to clearing a used one. */
 #define CLEAN_BYTES_MIN 4096
 
-/* A block of this size that still grows becomes a span with room behind it. */
-#define ROOMY_BYTES_MIN (64 * HAK_KIB)
-
 /* The largest alignment that a class can have. */
 #define CLASS_ALIGNMENT_MAX HAK_UNIT_BYTES
 
-static void *no_memory(void)
+void *hak_i_front_no_memory(void)
 {
     errno = ENOMEM;
     return NULL;
@@ -58,14 +55,14 @@ static void *acquire_large(size_t size, size_t alignment, bool *clean)
 static void *alloc_large(size_t size, size_t alignment, bool *clean)
 {
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX || !hak_i_front_start())
-        return no_memory();
+        return hak_i_front_no_memory();
     void *block;
     struct hak_relief relief = {0};
     do
         block = acquire_large(size, alignment, clean);
     while (block == NULL && hak_i_front_budget_relieves(&relief, size));
     hak_i_front_tend_budget();
-    return block != NULL ? block : no_memory();
+    return block != NULL ? block : hak_i_front_no_memory();
 }
 
 static void *take_from_heap(unsigned class_index, size_t size, const char *function)
@@ -90,7 +87,7 @@ static void *alloc_from_heap(unsigned class_index, size_t size, const char *func
         block = take_from_heap(class_index, size, function);
     while (block == NULL && hak_i_front_budget_relieves(&relief, hak_i_slab_classes[class_index].slab_bytes));
     hak_i_front_tend_budget();
-    return block != NULL ? block : no_memory();
+    return block != NULL ? block : hak_i_front_no_memory();
 }
 
 /* The fast half knows the classes up to HAK_POOL_TABLE_BYTES_MAX alone. */
@@ -132,7 +129,7 @@ static void *alloc_aligned(size_t alignment, size_t size)
 {
     bool clean;
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX)
-        return no_memory();
+        return hak_i_front_no_memory();
     if (alignment > CLASS_ALIGNMENT_MAX)
         return alloc_large(size, alignment, &clean);
     return hak_i_front_alloc(hak_i_front_aligned_size(alignment, size));
@@ -275,8 +272,7 @@ static bool is_id_of(uint32_t id, size_t size)
     return is_class_size(size) && hak_i_front_class(size) == hak_i_heap_class_of_id(id);
 }
 
-/* Whether a block asked for with `size` bytes can be the one that was found. */
-static bool size_matches(const struct hak_look *look, size_t size)
+bool hak_i_front_size_matches(const struct hak_look *look, size_t size)
 {
     if (look->place == HAK_PLACE_LARGE)
         return hak_i_arena_units(size) == look->large->asked_units;
@@ -286,7 +282,7 @@ static bool size_matches(const struct hak_look *look, size_t size)
 static void free_checked(void *block, size_t size, const char *function)
 {
     struct hak_look look = hak_i_front_look(block);
-    if (is_live(&look) && !size_matches(&look, size))
+    if (is_live(&look) && !hak_i_front_size_matches(&look, size))
         hak_i_front_misuse(HAK_ERROR_WRONG_SIZE_CLASS, block, &look, function);
     else
         free_looked(block, &look, function);
@@ -316,8 +312,7 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size)
 
 /* ---------------------------------------------------------------------------------------------- usable sizes ---- */
 
-/* Looks the block up for a call that does not free it; false: reported. */
-static bool look_up_live(const void *block, struct hak_look *look, const char *function)
+bool hak_i_front_look_up_live(const void *block, struct hak_look *look, const char *function)
 {
     *look = hak_i_front_look(block);
     if (!is_live(look)) {
@@ -334,7 +329,7 @@ static bool look_up_live(const void *block, struct hak_look *look, const char *f
 size_t hak_usable_size(const void *block)
 {
     struct hak_look look;
-    return block != NULL && look_up_live(block, &look, "hak_usable_size") ? look.block_bytes : 0;
+    return block != NULL && hak_i_front_look_up_live(block, &look, "hak_usable_size") ? look.block_bytes : 0;
 }
 
 size_t hak_good_size(size_t size)
@@ -349,91 +344,6 @@ bool hak_owns(const void *address)
     if (!hak_i_front_started())
         return false;
     return hak_i_arena_holds(&hak_i_process.arena, hak_i_registry_unit(&hak_i_process.registry, (uintptr_t)address));
-}
-
-/* --------------------------------------------------------------------------------------------------- realloc ---- */
-
-static void *move_block(void *block, size_t kept_bytes, void *to)
-{
-    if (to == NULL)
-        return no_memory();
-    memcpy(to, block, kept_bytes);
-    hak_i_front_free(block);
-    return to;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static void *acquire_roomy(size_t size)
-{
-    struct hak_heap *mine = hak_i_front_begin_work();
-    void *block = hak_i_arena_large_acquire_roomy(&hak_i_process.arena, size);
-    hak_i_front_end_work(mine);
-    return block;
-}
-
-static void *alloc_roomy(size_t size)
-{
-    void *block;
-    struct hak_relief relief = {0};
-    do
-        block = acquire_roomy(size);
-    while (block == NULL && hak_i_front_budget_relieves(&relief, size));
-    hak_i_front_tend_budget();
-    return block;
-}
-
-static void *realloc_class_block(void *block, const struct hak_look *look, size_t size)
-{
-    if (size_matches(look, size))
-        return block;
-    bool grows_on = size > look->block_bytes && look->block_bytes >= ROOMY_BYTES_MIN;
-    void *to = grows_on ? alloc_roomy(size) : hak_i_front_alloc(size);
-    return move_block(block, smaller(size, look->block_bytes), to);
-}
-
-/* The large block with the new size, there or elsewhere; NULL: no memory. */
-static void *resize_large(void *block, struct hak_large *large, size_t size)
-{
-    struct hak_heap *mine = hak_i_front_begin_work();
-    bool resized = hak_i_arena_large_resize(&hak_i_process.arena, large, size);
-    void *to = resized ? block : hak_i_arena_large_move(&hak_i_process.arena, large, size);
-    hak_i_front_end_work(mine);
-    return to;
-}
-
-static void *realloc_large(void *block, const struct hak_look *look, size_t size)
-{
-    if (size < ROOMY_BYTES_MIN)
-        return move_block(block, smaller(size, look->block_bytes), hak_i_front_alloc(size));
-    void *to;
-    struct hak_relief relief = {0};
-    do
-        to = resize_large(block, look->large, size);
-    while (to == NULL && hak_i_front_budget_relieves(&relief, size));
-    hak_i_front_tend_budget();
-    return to != NULL ? to : no_memory();
-}
-
-void *hak_realloc(void *block, size_t size)
-{
-    if (block == NULL)
-        return hak_i_front_alloc(size);
-    struct hak_look look;
-    if (!look_up_live(block, &look, "hak_realloc"))
-        return NULL;
-    if (size > PTRDIFF_MAX)
-        return no_memory();
-    return look.place == HAK_PLACE_LARGE ? realloc_large(block, &look, size) : realloc_class_block(block, &look, size);
-}
-
-void *hak_reallocarray(void *block, size_t count, size_t size)
-{
-    size_t bytes;
-    return __builtin_mul_overflow(count, size, &bytes) ? no_memory() : hak_realloc(block, bytes);
 }
 
 const char *hak_version(void)
