@@ -47,22 +47,31 @@ protected:
     const void *address_ = nullptr;
 };
 
-/** Blocks of the constant size SIZE, made and freed by every pairing of functions. */
+/** The inlined calls at one constant size: all that is compiled once for each. */
 template <size_t SIZE>
-void use_size()
+class Calls {
+public:
+    static void *make() { return hak_alloc_inline(SIZE); }
+    static void free(void *block) { hak_free_inline(block); }
+    static void free_sized(void *block) { hak_free_sized_inline(block, SIZE); }
+    static void free_as_next_class(void *block) { hak_free_sized_inline(block, 2 * SIZE); }
+};
+
+/** Blocks of one size, made and freed by every pairing of functions. */
+void use(size_t size, void *(*make)(), void (*free_sized)(void *))
 {
-    SCOPED_TRACE(SIZE);
+    SCOPED_TRACE(size);
     std::vector<void *> blocks(300);
     uint64_t live = statistics().live_blocks;
     for (size_t i = 0; i < blocks.size(); i++) {
-        blocks[i] = i % 5 == 0 ? hak_alloc(SIZE) : hak_alloc_inline(SIZE);
+        blocks[i] = i % 5 == 0 ? hak_alloc(size) : make();
         ASSERT_NE(blocks[i], nullptr);
-        ASSERT_EQ(hak_usable_size(blocks[i]), hak_good_size(SIZE));
+        ASSERT_EQ(hak_usable_size(blocks[i]), hak_good_size(size));
         ASSERT_EQ(address_of(blocks[i]) % 16, 0u);
-        fill(blocks[i], SIZE < 4 * KiB ? SIZE : 4 * KiB, i);
+        fill(blocks[i], size < 4 * KiB ? size : 4 * KiB, i);
     }
     for (size_t i = 0; i < blocks.size(); i++) {
-        ASSERT_TRUE(is_filled(blocks[i], SIZE < 4 * KiB ? SIZE : 4 * KiB, i));
+        ASSERT_TRUE(is_filled(blocks[i], size < 4 * KiB ? size : 4 * KiB, i));
         switch (i % 4) {
         case 0:
             hak_free(blocks[i]);
@@ -71,13 +80,19 @@ void use_size()
             hak_free_inline(blocks[i]);
             break;
         case 2:
-            hak_free_sized_inline(blocks[i], SIZE);
+            free_sized(blocks[i]);
             break;
         default:
-            hak_free_sized_inline(blocks[i], opaque(SIZE));
+            hak_free_sized_inline(blocks[i], opaque(size));
         }
     }
     EXPECT_EQ(statistics().live_blocks, live);
+}
+
+template <size_t SIZE>
+void use_size()
+{
+    use(SIZE, Calls<SIZE>::make, Calls<SIZE>::free_sized);
 }
 
 template <size_t... SIZES>
@@ -86,16 +101,6 @@ void use_sizes(std::index_sequence<SIZES...>)
     (use_size<SIZES * 8>(), ...);
     (use_size<SIZES * 8 + 1>(), ...);
 }
-
-/** A block of SIZE freed twice, from inside, and with other sizes. */
-template <size_t SIZE>
-class Mistakes {
-public:
-    static void *make() { return hak_alloc_inline(SIZE); }
-    static void free(void *block) { hak_free_inline(block); }
-    static void free_sized(void *block) { hak_free_sized_inline(block, SIZE); }
-    static void free_as_next_class(void *block) { hak_free_sized_inline(block, 2 * SIZE); }
-};
 
 } // namespace
 
@@ -143,9 +148,9 @@ TEST_F(Inline, KeepsErrno)
 
 TEST_F(Inline, NamesABlockFreedTwice)
 {
-    for (auto release : {Mistakes<96>::free, Mistakes<96>::free_sized}) {
-        void *first = Mistakes<96>::make();
-        void *second = Mistakes<96>::make();
+    for (auto release : {Calls<96>::free, Calls<96>::free_sized}) {
+        void *first = Calls<96>::make();
+        void *second = Calls<96>::make();
         release(first);
         release(first);
         expect_report(HAK_ERROR_DOUBLE_FREE, first);
@@ -158,8 +163,8 @@ TEST_F(Inline, NamesABlockFreedTwice)
 TEST_F(Inline, NamesInteriorAndForeignPointers)
 {
     int foreign = 0;
-    char *block = static_cast<char *>(Mistakes<96>::make());
-    for (auto release : {Mistakes<96>::free, Mistakes<96>::free_sized}) {
+    char *block = static_cast<char *>(Calls<96>::make());
+    for (auto release : {Calls<96>::free, Calls<96>::free_sized}) {
         release(block + 16);
         expect_report(HAK_ERROR_INTERIOR_POINTER, block + 16);
         release(block + 1);
@@ -169,21 +174,21 @@ TEST_F(Inline, NamesInteriorAndForeignPointers)
             expect_report(HAK_ERROR_FOREIGN_POINTER, bad);
         }
     }
-    Mistakes<96>::free(block);
+    Calls<96>::free(block);
 }
 
 TEST_F(Inline, NamesAWrongSize)
 {
     void *blocks[8]; // of which some start where one of the other class would
     for (void *&block : blocks) {
-        block = Mistakes<96>::make();
-        Mistakes<96>::free_as_next_class(block);
+        block = Calls<96>::make();
+        Calls<96>::free_as_next_class(block);
         expect_report(HAK_ERROR_WRONG_SIZE_CLASS, block);
     }
     hak_free_sized_inline(blocks[0], 1 * MiB);
     expect_report(HAK_ERROR_WRONG_SIZE_CLASS, blocks[0]);
     for (void *block : blocks) {
-        Mistakes<96>::free_sized(block);
+        Calls<96>::free_sized(block);
     }
 }
 
