@@ -12,12 +12,42 @@ for tool in spin gcc; do
     command -v "$tool" >/dev/null || { echo "models: $tool is needed and was not found" >&2; exit 2; }
 done
 work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
+set -m # each run is a process group, which ends with this script
+trap 'jobs -p | sed "s/^/-/" | xargs -r kill -- 2>/dev/null; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-cp ./*.pml "$work" && cd "$work" || exit 2
+models=$PWD
+cd "$work" || exit 2
 
 passed=0
 failed=0
+started=0
+told=0
+
+# As many runs at once as there are processors and memory for.
+readonly kib_of_a_run=2500000
+most=$(awk -v each=$kib_of_a_run '/^MemAvailable/ {print int($2 / each)}' /proc/meminfo)
+processors=$(nproc)
+most=$((most > processors ? processors : most))
+
+# Prints what has ended, in the order of the start.
+tell() {
+    while [ -f "$((told + 1))/verdict" ]; do
+        told=$((told + 1))
+        cat "$told/told"
+        eval "$(cat "$told/verdict")"
+    done
+}
+
+# start <holds|fails> <model> <what>...
+start() {
+    case "$2, $3" in *"$wanted"*) ;; *) return ;; esac
+    while [ "$(jobs -rp | wc -l)" -ge "$((most > 1 ? most : 1))" ]; do
+        wait -n
+        tell
+    done
+    started=$((started + 1))
+    mkdir "$started" && (cd "$started" && cp "$models"/*.pml . && "$@" >told; mv counted verdict) &
+}
 
 # explore <model> <definitions> <compiler flags> <verifier flags>; leaves the verifier's words in pan.out.
 explore() {
@@ -29,7 +59,7 @@ explore() {
 }
 
 verdict() { # <passed|failed> <text>
-    eval "$1=\$(($1 + 1))"
+    echo "$1=\$(($1 + 1))" >counted
     echo "model $2"
     [ "$1" = passed ] || { grep -v '^unreached' pan.out | head -20 | sed 's/^/    /'; trace "$model" "$definitions"; }
 }
@@ -42,7 +72,6 @@ trace() { # <model> <definitions>
 }
 
 holds() { # <model> <what> <definitions> [compiler flags] [verifier flags]
-    case "$1, $2" in *"$wanted"*) ;; *) return ;; esac
     model=$1 definitions=$3
     explore "$1" "$3" "${4:--DSAFETY}" "${5:-}"
     local states
@@ -57,7 +86,6 @@ holds() { # <model> <what> <definitions> [compiler flags] [verifier flags]
 
 # Breadth first, so that the counterexample is a shortest one. The assertion must be the one that the fault is known by.
 fails() { # <model> <what> <definitions> <part of the violated assertion> <what it means> [show]
-    case "$1, $2" in *"$wanted"*) ;; *) return ;; esac
     model=$1 definitions=$3
     explore "$1" "$3" "-DSAFETY -DBFS" ""
     if grep 'assertion violated' pan.out | grep -qF -e "$4"; then
@@ -72,35 +100,38 @@ released="no freer is going to touch a released record"
 listed="a slab with remote bits is on exactly one list, once"
 
 two_slabs="-DSLABS=2 -DBLOCKS=2 -DWORD_BLOCKS=1"
-holds remote_free "3 blocks" ""
-holds remote_free "every block comes home" "-DPROGRESS" "-DNFAIR=3" "-a -f"
-holds remote_free "3 freers, 4 blocks" "-DFREERS=3 -DSLABS=1 -DBLOCKS=4 -DWORD_BLOCKS=2"
-holds remote_free "2 slabs of 2 blocks" "$two_slabs"
-holds remote_free "3 freers, 2 slabs of 2 blocks" "-DFREERS=3 $two_slabs"
-fails remote_free "all words collected, named or not" "$two_slabs -DBROKEN_ALL_WORDS_COLLECTED" "awaited[" "$released"
-fails remote_free "summary cleared after the words" "$two_slabs -DBROKEN_SUMMARY_CLEARED_LATE" "summary[s]==" \
-    "exactly the words that are not zero are named"
-fails remote_free "next read after the summary" "$two_slabs -DBROKEN_NEXT_READ_LATE" "listed" "$listed"
-fails remote_free "word read and stored, not exchanged" "-DBROKEN_WORD_STORED" "carved[s]" \
+start holds remote_free "3 blocks" ""
+start holds remote_free "every block comes home" "-DPROGRESS" "-DNFAIR=3" "-a -f"
+start holds remote_free "3 freers, 4 blocks" "-DFREERS=3 -DSLABS=1 -DBLOCKS=4 -DWORD_BLOCKS=2"
+start holds remote_free "2 slabs of 2 blocks" "$two_slabs"
+start holds remote_free "3 freers, 2 slabs of 2 blocks" "-DFREERS=3 $two_slabs"
+start fails remote_free "all words collected, named or not" "$two_slabs -DBROKEN_ALL_WORDS_COLLECTED" "awaited[" \
+    "$released"
+start fails remote_free "summary cleared after the words" "$two_slabs -DBROKEN_SUMMARY_CLEARED_LATE" \
+    "summary[s]==" "exactly the words that are not zero are named"
+start fails remote_free "next read after the summary" "$two_slabs -DBROKEN_NEXT_READ_LATE" "listed" "$listed"
+start fails remote_free "word read and stored, not exchanged" "-DBROKEN_WORD_STORED" "carved[s]" \
     "each block is in exactly one place"
 
 one_slab="-DSLABS=1 -DBLOCKS=2 -DWORD_BLOCKS=1"
-holds handover "1 slab of 2 blocks, all comes home" "$one_slab -DCLOSING"
-holds handover "2 workers, 1 slab of 2 blocks" "$one_slab -DWORKERS=2"
-holds handover "2 slabs" "-DPENDING_LIMIT=2"
-holds handover "1 slab of 2 blocks, stacks stay, all comes home" "$one_slab -DCLOSING -DSTACKS"
-holds handover "2 workers, 1 slab of 2 blocks, stacks stay" "$one_slab -DWORKERS=2 -DSTACKS"
-fails handover "foreign slab collected" "$one_slab -DBROKEN_FOREIGN_SLAB_COLLECTED" "owner_of[s]==h" \
+start holds handover "1 slab of 2 blocks, all comes home" "$one_slab -DCLOSING"
+start holds handover "2 workers, 1 slab of 2 blocks" "$one_slab -DWORKERS=2"
+start holds handover "2 slabs" "-DPENDING_LIMIT=2"
+start holds handover "1 slab of 2 blocks, stacks stay, all comes home" "$one_slab -DCLOSING -DSTACKS"
+start holds handover "2 workers, 1 slab of 2 blocks, stacks stay" "$one_slab -DWORKERS=2 -DSTACKS"
+start fails handover "foreign slab collected" "$one_slab -DBROKEN_FOREIGN_SLAB_COLLECTED" "owner_of[s]==h" \
     "only the holder of its heap writes a slab's local bitmap"
-fails handover "idle mark stored, not compared" "$one_slab -DBROKEN_IDLE_MARK_STORED" "listed" "$listed"
-fails handover "slab taken that a stack holds blocks of" "$one_slab -DSTACKS -DBROKEN_STACKED_SLAB_TAKEN" \
+start fails handover "idle mark stored, not compared" "$one_slab -DBROKEN_IDLE_MARK_STORED" "listed" "$listed"
+start fails handover "slab taken that a stack holds blocks of" "$one_slab -DSTACKS -DBROKEN_STACKED_SLAB_TAKEN" \
     "owner_of[0]==" "who pops or flushes a block holds its slab's heap"
-fails handover "slab size read after the push" "$one_slab -DBROKEN_RECORD_READ_AFTER_PUSH" "awaited[" "$released"
+start fails handover "slab size read after the push" "$one_slab -DBROKEN_RECORD_READ_AFTER_PUSH" "awaited[" "$released"
 
-fails pending_flag "as it is" "" "awaited[" "$released" show
-fails pending_flag "records may be touched late" "-DRELEASED_RECORD_MAY_BE_TOUCHED" "next[s]" "$listed" show
-fails pending_flag "flag cleared after the words" "-DFLAG_CLEARED_LATE -DRELEASED_RECORD_MAY_BE_TOUCHED" "remote[s]" \
-    "$listed"
+start fails pending_flag "as it is" "" "awaited[" "$released" show
+start fails pending_flag "records may be touched late" "-DRELEASED_RECORD_MAY_BE_TOUCHED" "next[s]" "$listed" show
+start fails pending_flag "flag cleared after the words" "-DFLAG_CLEARED_LATE -DRELEASED_RECORD_MAY_BE_TOUCHED" \
+    "remote[s]" "$listed"
 
+wait
+tell
 echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] && [ "$told" -eq "$started" ]
