@@ -25,7 +25,7 @@
  */
 #define GRANT_BYTES_MIN (2 * HAK_MIB)
 #define GRANT_BYTES_MAX (8 * HAK_MIB)
-#define GRANT_BYTES_SHARED (16 * HAK_MIB)
+#define GRANT_BYTES_SHARED (64 * HAK_MIB)
 
 /* One class is looked at every so many slow calls, and so many to make way for another. */
 #define TICKS_PER_LOOK 32

@@ -33,10 +33,10 @@ inline void push_again(hak_heap *heap, unsigned class_index, void *block)
     *heap->hot.bins[class_index].top++ = block;
 }
 
-/** What a heap's stacks may hold: its part of 16 MiB or an eighth of its slabs, between 2 MiB and 8 MiB. */
+/** What a heap's stacks may hold: its part of 64 MiB or an eighth of its slabs, between 2 MiB and 8 MiB. */
 inline size_t grant_limit(size_t slab_bytes, size_t heaps)
 {
-    return std::min(std::max({slab_bytes / 8, 16 * HAK_MIB / heaps, 2 * HAK_MIB}), 8 * HAK_MIB);
+    return std::min(std::max({slab_bytes / 8, 64 * HAK_MIB / heaps, 2 * HAK_MIB}), 8 * HAK_MIB);
 }
 
 class Machine : public Ground {
