@@ -239,27 +239,43 @@ static HAK_NOINLINE void free_after_look(void *block, const char *function)
     free_looked(block, &look, function);
 }
 
-static bool keep(struct hak_heap_hot *heap, uint32_t id, void *block)
+HAK_INLINE bool keep(struct hak_heap_hot *heap, uint32_t id, void *block)
 {
-    size_t unit = hak_i_registry_unit(&hak_i_process.registry, (uintptr_t)block);
-    return hak_i_heap_keep(heap, id, (struct hak_slab *)hak_i_registry_record(&hak_i_process.registry, unit), block);
+    void *slab = hak_i_registry_record(&hak_i_process.registry, hak_i_heap_unit(heap, block));
+    return hak_i_heap_keep(heap, id, (const struct hak_slab *)slab, block);
 }
 
 /* A block of another heap needs no look if it can be allocated here, or goes home with neighbours freed before. */
 HAK_INLINE bool free_foreign(struct hak_heap_hot *heap, uint32_t id, void *block)
 {
-    if (HAK_UNLIKELY(!hak_i_heap_is_foreign(heap, id)))
-        return false;
-    if (!hak_i_heap_may_keep(id))
-        return hak_i_heap_combine(heap, id, block);
-    return keep(heap, id, block) || (hak_i_heap_has_no_room(heap, id, block) && hak_i_heap_combine(heap, id, block));
+    return HAK_LIKELY(hak_i_heap_is_foreign(heap, id)) &&
+           (hak_i_heap_may_keep(id) ? keep(heap, id, block) : hak_i_heap_combine(heap, id, block));
 }
 
+/* Where free_foreign() had no room for the block on a stack. */
+HAK_INLINE bool goes_home(struct hak_heap_hot *heap, uint32_t id, void *block)
+{
+    return hak_i_heap_is_foreign(heap, id) && hak_i_heap_may_keep(id) && hak_i_heap_has_no_room(heap, id, block) &&
+           hak_i_heap_combine(heap, id, block);
+}
+
+/* A block of another heap. */
+static HAK_NOINLINE void free_refused(void *block)
+{
+    struct hak_heap_hot *heap = hak_i_self;
+    if (!goes_home(heap, hak_i_heap_id_at(heap, block), block))
+        free_after_look(block, "hak_free");
+}
+
+/* A block of another heap that is not refused is freed without a call. */
 void hak_i_front_free_slow(void *block)
 {
     struct hak_heap_hot *heap = hak_i_self;
-    if (!free_foreign(heap, hak_i_heap_id_at(heap, block), block))
+    uint32_t id = hak_i_heap_id_at(heap, block);
+    if (HAK_UNLIKELY(!hak_i_heap_is_foreign(heap, id)))
         free_after_look(block, "hak_free");
+    else if (HAK_UNLIKELY(!free_foreign(heap, id, block)))
+        free_refused(block);
 }
 
 static bool is_live(const struct hak_look *look)
@@ -292,7 +308,8 @@ void hak_i_front_free_sized_slow(void *block, size_t size)
 {
     struct hak_heap_hot *heap = hak_i_self;
     uint32_t id = hak_i_heap_id_at(heap, block);
-    if (block != NULL && !(is_id_of(id, size) && free_foreign(heap, id, block)))
+    bool fits = is_id_of(id, size);
+    if (block != NULL && !(fits && (free_foreign(heap, id, block) || goes_home(heap, id, block))))
         free_checked(block, size, "hak_free_sized");
 }
 

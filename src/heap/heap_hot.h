@@ -115,10 +115,16 @@ HAK_INLINE size_t hak_i_heap_push_many(struct hak_heap_hot *heap, size_t scaled_
     return (size_t)(next - blocks);
 }
 
+/* As hak_i_registry_unit(), for a heap that holds something. */
+HAK_INLINE size_t hak_i_heap_unit(const struct hak_heap_hot *heap, const void *address)
+{
+    return ((uintptr_t)address - heap->base) >> HAK_UNIT_SHIFT;
+}
+
 /* What the registry says of the address's unit; 0 where that is nothing, and for a heap that holds nothing. */
 HAK_INLINE uint32_t hak_i_heap_id_at(const struct hak_heap_hot *heap, const void *address)
 {
-    size_t unit = ((uintptr_t)address - heap->base) >> HAK_UNIT_SHIFT;
+    size_t unit = hak_i_heap_unit(heap, address);
     return HAK_LIKELY(unit < heap->units) ? hak_load_relaxed(&heap->ids[unit]) : 0;
 }
 
@@ -158,13 +164,16 @@ HAK_INLINE bool hak_i_heap_keep(struct hak_heap_hot *heap, uint32_t id, const st
 {
     unsigned class_index = hak_i_heap_class_of_id(id);
     struct hak_bin *bin = &heap->bins[class_index];
+    uint64_t inverse = bin->inverse;
     void **top = hak_load_relaxed(&bin->top);
-    unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
-    if (HAK_UNLIKELY(((uintptr_t)block & bin->start_mask) * bin->inverse >= bin->inverse) ||
+    uintptr_t offset = (uintptr_t)block - hak_load_relaxed(&slab->start);
+    unsigned index = (unsigned)((unsigned __int128)offset * inverse >> 64); /* as hak_i_slab_index() */
+    if (HAK_UNLIKELY(((uintptr_t)block & bin->start_mask) * inverse >= inverse) ||
         HAK_UNLIKELY(index >= hak_load_relaxed(&slab->carved)) ||
         HAK_UNLIKELY(top[-1] == block || top[-2] == block || top == bin->full) ||
         HAK_UNLIKELY(hak_i_heap_is_going_home(heap, class_index, slab, index)))
         return false;
+    __builtin_prefetch(block, 1); /* another processor wrote it last, and it is what this one allocates next */
     *top = block;
     hak_store_relaxed(&bin->top, top + 1);
     return true;
