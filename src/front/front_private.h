@@ -61,8 +61,8 @@ void hak_i_front_return(struct hak_heap *heap);
 struct hak_heap *hak_i_front_begin_work(void);
 void hak_i_front_end_work(struct hak_heap *mine);
 
-/* Counts a free of another heap's block by a thread without a heap; soon it is worth claiming one. */
-void hak_i_front_note_remote_free(void);
+/* Counts a free of a block of `owner` by a thread without a heap, which it will rather go on with; soon it has one. */
+void hak_i_front_note_remote_free(struct hak_heap *owner);
 
 /* ------------------------------------------------------------------------------------------------ looking up ---- */
 

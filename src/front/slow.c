@@ -205,9 +205,10 @@ static void free_block(void *block, const struct hak_look *look, const char *fun
         hak_i_front_report_findings(heap, function);
         return;
     }
+    struct hak_heap *owner = hak_i_heap_owner_of(&hak_i_process.heaps, block);
     if (hak_i_heap_publish(&hak_i_process.heaps, look->id, block))
         hak_i_front_misuse(HAK_ERROR_DOUBLE_FREE, block, look, function);
-    hak_i_front_note_remote_free();
+    hak_i_front_note_remote_free(owner);
 }
 
 static void free_large(void *block, const struct hak_look *look, const char *function)

@@ -30,13 +30,25 @@ __thread struct hak_heap_hot *hak_i_self __attribute__((tls_model("initial-exec"
 extern HAKMEM_API __thread struct hak_heap_hot *hak_inline_self
     __attribute__((tls_model("initial-exec"), alias("hak_i_self")));
 
-/* Its value: the thread's heap, or the number of blocks the thread freed without one. */
+/* Its value: the thread's heap; or the number of blocks it freed without one, plus the heap the last of them is of. */
 static pthread_key_t key;
 static bool has_key; /* set before the process counts as started; false: threads do not give their heaps back */
 
-static bool is_heap(const void *value)
+HAK_STATIC_ASSERT(REMOTE_FREES_BEFORE_CLAIM < HAK_CACHE_LINE_BYTES, "a number of frees fits below a heap's address");
+
+static uintptr_t frees_in(const void *value)
 {
-    return (uintptr_t)value > REMOTE_FREES_BEFORE_CLAIM;
+    return (uintptr_t)value % HAK_CACHE_LINE_BYTES;
+}
+
+/*
+ * The heap that a thread goes on with which began by freeing its block: the live set that the thread was left is mostly
+ * of one that was left, too.
+ */
+static struct hak_heap *preferred_heap(void)
+{
+    const char *value = has_key ? (const char *)pthread_getspecific(key) : NULL;
+    return (struct hak_heap *)(void *)(value - frees_in(value));
 }
 
 /* Other keys' destructors may follow and use hakmem: the thread has departed by then. */
@@ -50,7 +62,7 @@ static void give_up(struct hak_heap *heap)
 
 static void at_thread_end(void *value)
 {
-    if (is_heap(value))
+    if (frees_in(value) == 0)
         give_up((struct hak_heap *)value);
     hak_i_front_budget_at_thread_end();
 }
@@ -81,7 +93,7 @@ struct hak_heap *hak_i_front_borrow(void)
         return heap;
     if (!hak_i_front_start())
         return NULL;
-    heap = hak_i_heap_claim(&hak_i_process.heaps);
+    heap = hak_i_heap_claim(&hak_i_process.heaps, preferred_heap());
     if (heap != NULL && hak_i_self == &hak_i_front_unclaimed)
         keep(heap);
     return heap;
@@ -105,13 +117,13 @@ void hak_i_front_end_work(struct hak_heap *mine)
     hak_i_heaps_end_work(&hak_i_process.heaps, mine);
 }
 
-void hak_i_front_note_remote_free(void)
+void hak_i_front_note_remote_free(struct hak_heap *owner)
 {
     if (!has_key || hak_i_self != &hak_i_front_unclaimed)
         return;
-    uintptr_t count = (uintptr_t)pthread_getspecific(key) + 1;
+    uintptr_t count = frees_in(pthread_getspecific(key)) + 1;
     if (count < REMOTE_FREES_BEFORE_CLAIM)
-        (void)pthread_setspecific(key, (void *)count);
+        (void)pthread_setspecific(key, (char *)owner + count);
     else
         (void)hak_i_front_borrow();
 }

@@ -55,12 +55,13 @@ static void take_charge(struct hak_heap *heap)
     hak_i_stacks_take_out(heap);
 }
 
-static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *const *which)
+/* `preferred` (or NULL) if it is idle, else the one at that end of the list. */
+static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *preferred, struct hak_heap *const *end)
 {
     if (hak_load_relaxed(&heaps->idle_count) == 0)
         return NULL;
     hak_i_base_lock(&heaps->lock);
-    struct hak_heap *heap = *which;
+    struct hak_heap *heap = preferred != NULL && !preferred->held ? preferred : *end;
     if (heap != NULL)
         unlink_idle(heaps, heap);
     hak_i_base_unlock(&heaps->lock);
@@ -122,9 +123,9 @@ static struct hak_heap *new_heap(struct hak_heaps *heaps)
     return enlist(heaps, heap) ? heap : NULL;
 }
 
-struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps)
+struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps, struct hak_heap *preferred)
 {
-    struct hak_heap *heap = claim_idle(heaps, &heaps->idle_newest);
+    struct hak_heap *heap = claim_idle(heaps, preferred, &heaps->idle_newest);
     if (heap == NULL)
         return new_heap(heaps);
     hak_i_heap_enter(heap);
@@ -153,9 +154,20 @@ static void empty_out(struct hak_heap *heap)
     mark_idle(heap);
 }
 
+static struct hak_heap *heap_of(struct hak_inbox *inbox)
+{
+    return (struct hak_heap *)(void *)((char *)inbox - offsetof(struct hak_heap, inbox));
+}
+
+struct hak_heap *hak_i_heap_owner_of(const struct hak_heaps *heaps, const void *block)
+{
+    /* acquire: the heap is set up */
+    return heap_of(hak_load_acquire(&hak_i_heap_slab_at(heaps, (uintptr_t)block)->owner));
+}
+
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
 {
-    struct hak_heap *heap = (struct hak_heap *)(void *)((char *)inbox - offsetof(struct hak_heap, inbox));
+    struct hak_heap *heap = heap_of(inbox);
     if (!hak_i_base_lock_try(&heaps->lock))
         return;
     bool claimed = !heap->held;
@@ -171,7 +183,7 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
 void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
 {
     for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0; left--) {
-        struct hak_heap *heap = claim_idle(heaps, &heaps->idle_oldest);
+        struct hak_heap *heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
             return;
         hak_i_heap_enter(heap);
@@ -184,7 +196,7 @@ void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
 void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
 {
     for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0; left--) {
-        struct hak_heap *heap = claim_idle(heaps, &heaps->idle_oldest);
+        struct hak_heap *heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
             return;
         empty_out(heap);
@@ -243,7 +255,7 @@ static bool take_from(struct hak_heap *heap, struct hak_heap *from, unsigned cla
 
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
 {
-    struct hak_heap *from = claim_idle(heap->heaps, &heap->heaps->idle_oldest);
+    struct hak_heap *from = claim_idle(heap->heaps, NULL, &heap->heaps->idle_oldest);
     if (from == NULL)
         return false;
     take_inbox(from);

@@ -12,8 +12,11 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
 
 /* ---------------------------------------------------------------------------------- claiming and giving back ---- */
 
-/* A heap for the calling thread: an idle one, or a new one; NULL: no memory. */
-struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps);
+/* A heap for the calling thread: `preferred` (or NULL) if it is idle, an idle one, or a new one; NULL: no memory. */
+struct hak_heap *hak_i_heap_claim(struct hak_heaps *heaps, struct hak_heap *preferred);
+
+/* Which heap owns the slab of a live block, as far as it stays so. */
+struct hak_heap *hak_i_heap_owner_of(const struct hak_heaps *heaps, const void *block);
 
 /*
  * Before a heap is given back: collects what is pending, flushes the stacks but for what the next holder's may start

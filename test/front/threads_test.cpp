@@ -226,6 +226,36 @@ TEST_F(FrontThreads, AllocateInThreadLocalDestructors)
     EXPECT_EQ(destructor_calls, 20u);
 }
 
+/** Lines of threads, each of which begins with a free of what the one before it in its line has left. */
+TEST_F(FrontThreads, GoOnWithTheHeapWhoseBlocksTheyWereLeft)
+{
+    constexpr size_t lines = 4, rounds = 5, blocks = 200;
+    std::vector<void *> left[lines];
+    std::atomic<size_t> begun{0};
+    run_threads(lines, [&](size_t line) {
+        left[line].resize(blocks);
+        ASSERT_EQ(hak_alloc_batch(100, blocks, left[line].data()), blocks);
+        begun++;
+        while (begun != lines) { // so that no two of them have the same heap
+            std::this_thread::yield();
+        }
+    });
+    uint64_t remote_frees = statistics().remote_frees;
+    auto in_each_line = [&](const std::function<void(void *&)> &body) {
+        for (std::vector<void *> &line : left) {
+            run_threads(1, [&](size_t) { std::for_each(line.begin(), line.end(), body); });
+        }
+    };
+    for (size_t round = 0; round < rounds; round++) {
+        in_each_line([](void *&block) {
+            hak_free(block);
+            block = hak_alloc(100);
+        });
+    }
+    in_each_line([](void *&block) { hak_free(block); });
+    EXPECT_EQ(statistics().remote_frees, remote_frees);
+}
+
 TEST_F(FrontThreads, ShortOnesLeaveNothingBehind)
 {
     std::vector<Stamped *> inherited;

@@ -61,6 +61,19 @@ TEST_F(HeapClaim, TheHeapReleasedLastIsClaimedFirst)
     EXPECT_EQ(second->counts.claims, 2u);
 }
 
+TEST_F(HeapClaim, TheHeapThatIsPreferredIsClaimedIfItIsIdle)
+{
+    hak_heap *second = machine_.claim();
+    hak_heap *third = machine_.claim();
+    void *block = machine_.alloc(second, CLASS_64);
+    EXPECT_EQ(hak_i_heap_owner_of(&machine_.heaps, block), second);
+    hak_i_heap_release(second);
+    hak_i_heap_release(third);
+    EXPECT_EQ(machine_.claim(second), second);
+    EXPECT_EQ(machine_.claim(second), third) << "the one preferred is held";
+    EXPECT_TRUE(machine_.is_sound());
+}
+
 TEST_F(HeapClaim, ReleaseKeepsShortStacksAndEmptySlabsAndCountsThem)
 {
     hak_heap *heap = machine_.claim();

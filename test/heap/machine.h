@@ -43,7 +43,7 @@ class Machine : public Ground {
 public:
     explicit Machine(bool check_full = false) { hak_i_heaps_init(&heaps, &slabs, check_full); }
 
-    hak_heap *claim() { return hak_i_heap_claim(&heaps); }
+    hak_heap *claim(hak_heap *preferred = nullptr) { return hak_i_heap_claim(&heaps, preferred); }
 
     void *alloc(hak_heap *heap, unsigned class_index)
     {
