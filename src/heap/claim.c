@@ -2,9 +2,16 @@
 // Claiming and giving back whole heaps, and taking slabs over from idle ones.
 #include "base/check.h"
 #include "heap/heap_private.h"
+#include "os_boundary/os_boundary.h"
 
 /* Slabs taken from one idle heap at a time. */
 #define TAKE_OVER_SLABS_MAX 16
+
+/*
+ * A heap that has been idle for less may be about to be claimed by who was left its blocks, and the slabs that another
+ * heap had taken would be freed into from afar. Several time slices: the next thread may wait for its processor.
+ */
+#define REST_MS 50
 
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full)
 {
@@ -62,6 +69,22 @@ static struct hak_heap *claim_idle(struct hak_heaps *heaps, struct hak_heap *pre
         return NULL;
     hak_i_base_lock(&heaps->lock);
     struct hak_heap *heap = preferred != NULL && !preferred->held ? preferred : *end;
+    if (heap != NULL)
+        unlink_idle(heaps, heap);
+    hak_i_base_unlock(&heaps->lock);
+    return heap;
+}
+
+/* The oldest idle heap, if it has rested. */
+static struct hak_heap *claim_rested(struct hak_heaps *heaps)
+{
+    if (hak_load_relaxed(&heaps->idle_count) == 0)
+        return NULL;
+    uint64_t now_ms = hak_i_os_now_ms();
+    hak_i_base_lock(&heaps->lock);
+    struct hak_heap *heap = heaps->idle_oldest;
+    if (heap != NULL && now_ms < heap->idle_since_ms + REST_MS)
+        heap = NULL;
     if (heap != NULL)
         unlink_idle(heaps, heap);
     hak_i_base_unlock(&heaps->lock);
@@ -141,6 +164,7 @@ void hak_i_heap_release(struct hak_heap *heap)
     if (heap->put_away_bytes == 0) /* nothing was put away yet, or nothing could stay */
         hak_i_stacks_put_away(heap);
     mark_idle(heap);
+    heap->idle_since_ms = hak_i_os_now_ms();
     hak_i_heap_leave(heap);
     let_go(heap);
 }
@@ -255,7 +279,7 @@ static bool take_from(struct hak_heap *heap, struct hak_heap *from, unsigned cla
 
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
 {
-    struct hak_heap *from = claim_idle(heap->heaps, NULL, &heap->heaps->idle_oldest);
+    struct hak_heap *from = claim_rested(heap->heaps);
     if (from == NULL)
         return false;
     take_inbox(from);

@@ -143,6 +143,7 @@ struct hak_heap {
     struct hak_heap_sample samples[HAK_CLASS_COUNT];
     bool busy; /* slow work is under way; atomic, read by a thread that forks */
     bool held; /* guarded by the lock of struct hak_heaps, as are the links */
+    uint64_t idle_since_ms;
     struct hak_heap *next_heap;
     struct hak_heap *next_idle;
     struct hak_heap *previous_idle;

@@ -23,6 +23,7 @@ protected:
             }
         }
         hak_i_heap_release(heap);
+        Machine::let_rest();
         return live;
     }
 
@@ -146,6 +147,7 @@ TEST_F(HeapClaim, AnEmptySlabOfAnIdleHeapServesAnyClass)
     machine_.free_all(idle, machine_.alloc_many(idle, CLASS_64, 1024));
     hak_i_heap_release(idle);
     ASSERT_NE(idle->empty_count, 0u);
+    Machine::let_rest();
     size_t held = machine_.held_units();
     alloc(CLASS_1K);
     EXPECT_EQ(machine_.held_units(), held);
@@ -161,6 +163,7 @@ TEST_F(HeapClaim, AnEmptySlabThatIsTakenOverIsStillCounted)
     machine_.free_all(idle, blocks);
     hak_i_heap_release(idle);
     ASSERT_NE(idle->stacks[CLASS_32].kept, nullptr);
+    Machine::let_rest();
     alloc(CLASS_32);
     EXPECT_NE(heap_->counts.handovers, 0u);
     machine_.for_each_bound_slab([](hak_slab *slab) { EXPECT_EQ(slab->retained, hak_i_slab_is_empty(slab)); });
@@ -175,12 +178,27 @@ TEST_F(HeapClaim, TakesNothingFromAHeapThatIsHeld)
     EXPECT_EQ(owner_of(blocks[0]), held);
 }
 
+TEST_F(HeapClaim, TakesNothingFromAHeapThatItsNextThreadMayClaim)
+{
+    std::vector<void *> live = leave_partial_slabs(CLASS_64, 2);
+    hak_heap *idle = machine_.claim(owner_of(live[0]));
+    hak_i_heap_release(idle);
+    fake_os::advance_ms(49);
+    alloc(CLASS_64);
+    EXPECT_EQ(owner_of(live[0]), idle);
+    EXPECT_FALSE(idle->held);
+    fake_os::advance_ms(1);
+    alloc_many(CLASS_64, 1024);
+    EXPECT_EQ(owner_of(live[0]), heap_);
+}
+
 TEST_F(HeapClaim, WhatIsPendingAtAnIdleHeapIsFoundByTheTakeOver)
 {
     std::vector<void *> live = leave_partial_slabs(CLASS_32, 1);
     hak_heap *other = machine_.claim(); // the idle heap itself
     std::vector<void *> blocks = machine_.alloc_many(other, CLASS_32, 1023);
     hak_i_heap_release(other);
+    Machine::let_rest();
     free_all(blocks); // remote: pending, for the slab is small
     hak_i_heap_purge(heap_);
     hak_slab *slab = machine_.slab_of(live[0]);

@@ -45,6 +45,9 @@ public:
 
     hak_heap *claim(hak_heap *preferred = nullptr) { return hak_i_heap_claim(&heaps, preferred); }
 
+    /** From now on others may take the slabs of the heaps that are idle. */
+    static void let_rest() { fake_os::advance_ms(50); }
+
     void *alloc(hak_heap *heap, unsigned class_index)
     {
         void *block = hak_i_heap_pop(&heap->hot.bins[class_index]);

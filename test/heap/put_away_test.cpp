@@ -102,6 +102,7 @@ TEST_F(HeapPutAway, PurgingIdleHeapsGivesAllBack)
 TEST_F(HeapPutAway, AThreadShortOfMemoryGetsTheClassItNeeds)
 {
     hak_heap *idle = leave_stacks({CLASS_16, CLASS_32}, 5);
+    Machine::let_rest();
     size_t held = machine_.held_units();
     std::vector<void *> blocks = alloc_many(CLASS_32, hak_i_slab_classes[CLASS_32].block_count);
     EXPECT_EQ(machine_.held_units(), held) << "the arena was asked";

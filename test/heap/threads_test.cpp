@@ -187,6 +187,7 @@ TEST_F(HeapThreadsBoard, EndAndAreReplacedAllTheTime)
                 hak_heap *heap = machine_.claim();
                 exchange_blocks(heap, random, 50 + random() % 300, HAK_TINY_CLASS_COUNT);
                 hak_i_heap_release(heap);
+                Machine::let_rest();
             }
         });
         machine_.for_each_heap([&](hak_heap *heap) { handovers += heap->counts.handovers; });
