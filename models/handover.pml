@@ -56,6 +56,23 @@ bit closing;
     :: d_step { works && mine != NOBODY && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
            claim(heap) }
 
+// Who looks at the inbox of a heap that another holds has the slabs that came back whole and puts the others back.
+#define NAMES(s) (((remote[s] & WORD_MASK(0)) != 0) + 2 * ((remote[s] & WORD_MASK(1)) != 0))
+#ifdef BROKEN_FREERS_NOT_DONE
+#define CAME_BACK(s) (remote[s] == carved[s])
+#else
+#define CAME_BACK(s) (remote[s] == carved[s] && summary[s] == NAMES(s))
+#endif
+#ifdef BROKEN_IDLE_INBOX_TAKEN
+#define MAY_LOOK(heap) (LINKS(inbox[heap]))
+#else
+#define MAY_LOOK(heap) (LINKS(inbox[heap]) && !(inbox[heap] & IDLE))
+#endif
+#define LOOK(heap) \
+    :: d_step { works && mine != NOBODY && mine != heap && MAY_LOOK(heap) -> \
+           printf("worker %d: looks at heap %d\n", me, heap); \
+           list = LINKS(inbox[heap]); inbox[heap] = 0; h = mine; looking = 1; draining++ }
+
 // What is on a stack when its heap is given up stays there.
 #ifdef STACKS
 byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when there are none
@@ -110,6 +127,7 @@ inline claim(heap) {
 proctype thread(byte me; bit works; byte mine) {
     byte h = NOBODY;  // the heap being drained
     byte list, s, w, seen, head, target;
+    bit looking;
 
 home:
 end:
@@ -125,6 +143,8 @@ end:
     CLAIM_TO_TAKE(0); goto drain
     CLAIM_TO_TAKE(1); goto drain
     :: d_step { mine != NOBODY && inbox[mine] -> h = mine; draining++ }; goto drain
+    LOOK(0); goto next_slab
+    LOOK(1); goto next_slab
     GIVE_UP; goto drain
     EACH_BLOCK(COMBINE)
     :: atomic {
@@ -208,7 +228,9 @@ next_slab:
            assert(target != NOBODY);
 #ifndef BROKEN_FOREIGN_SLAB_COLLECTED
            if
-           :: target != h -> printf("thread %d: forwards slab %d\n", me, s); awaited[s]++; goto push
+           :: looking && target != h && CAME_BACK(s) ->
+              printf("worker %d: seizes slab %d of heap %d\n", me, s, target); owner_of[s] = h
+           :: target != h && !(looking && CAME_BACK(s)) -> printf("thread %d: forwards slab %d\n", me, s); awaited[s]++; goto push
            :: else
            fi;
 #endif
@@ -233,7 +255,7 @@ next_slab:
     :: else -> break
     od;
     if
-    :: d_step { h == mine -> h = NOBODY; draining-- };
+    :: d_step { h == mine -> h = NOBODY; looking = 0; draining-- };
        goto home
     :: else
     fi;

@@ -124,6 +124,10 @@ start fails handover "foreign slab collected" "$one_slab -DBROKEN_FOREIGN_SLAB_C
 start fails handover "idle mark stored, not compared" "$one_slab -DBROKEN_IDLE_MARK_STORED" "listed" "$listed"
 start fails handover "slab taken that a stack holds blocks of" "$one_slab -DSTACKS -DBROKEN_STACKED_SLAB_TAKEN" \
     "owner_of[0]==" "who pops or flushes a block holds its slab's heap"
+start fails handover "slab seized by its bits alone" "$one_slab -DWORKERS=2 -DBROKEN_FREERS_NOT_DONE" "owner_of[s]==h" \
+    "only the holder of its heap writes a slab's local bitmap"
+start fails handover "inbox of an idle heap taken from" "$one_slab -DWORKERS=2 -DBROKEN_IDLE_INBOX_TAKEN" "linked[" \
+    "an idle heap has its mark"
 start fails handover "slab size read after the push" "$one_slab -DBROKEN_RECORD_READ_AFTER_PUSH" "awaited[" "$released"
 
 start fails pending_flag "as it is" "" "awaited[" "$released" show

@@ -38,7 +38,7 @@
     X(flushes,                "count", "times a stack was full and its oldest blocks went back to their slabs")        \
     X(remote_publications,    "count", "atomic operations that handed blocks back to slabs of other heaps")            \
     X(remote_frees,           "count", "blocks that those operations carried")                                         \
-    X(handovers,              "count", "slabs taken over from idle heaps")                                             \
+    X(handovers,              "count", "slabs taken over from heaps whose threads are gone or asleep")                 \
     X(large_cache_hits,       "count", "large blocks served by BigCache")                                              \
     X(large_cache_misses,     "count", "large blocks BigCache had nothing for")                                        \
     X(purged_bytes,           "bytes", "memory given back to the operating system so far")                             \

@@ -178,20 +178,15 @@ static void empty_out(struct hak_heap *heap)
     mark_idle(heap);
 }
 
-static struct hak_heap *heap_of(struct hak_inbox *inbox)
-{
-    return (struct hak_heap *)(void *)((char *)inbox - offsetof(struct hak_heap, inbox));
-}
-
 struct hak_heap *hak_i_heap_owner_of(const struct hak_heaps *heaps, const void *block)
 {
     /* acquire: the heap is set up */
-    return heap_of(hak_load_acquire(&hak_i_heap_slab_at(heaps, (uintptr_t)block)->owner));
+    return hak_i_heap_of_inbox(hak_load_acquire(&hak_i_heap_slab_at(heaps, (uintptr_t)block)->owner));
 }
 
 void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
 {
-    struct hak_heap *heap = heap_of(inbox);
+    struct hak_heap *heap = hak_i_heap_of_inbox(inbox);
     if (!hak_i_base_lock_try(&heaps->lock))
         return;
     bool claimed = !heap->held;

@@ -65,16 +65,26 @@ static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsign
     }
 }
 
+/* For hak_i_heap_look_at_sleeper(). The blocks are not free yet, so their slab has an owner. */
+static void note_sent(struct hak_heap *heap, uintptr_t slab_start, unsigned class_index, unsigned count)
+{
+    if (heap->sent_to == NULL && is_still(heap->heaps, slab_start, class_index))
+        heap->sent_to = hak_i_heap_owner_of(heap->heaps, (const void *)slab_start);
+    heap->sent_bytes += (size_t)count * hak_i_slab_classes[class_index].block_bytes;
+}
+
 static void publish_entry(struct hak_heap *heap, struct hak_combine_entry *entry)
 {
     uintptr_t slab_start = hak_round_down(entry->key, HAK_UNIT_BYTES);
     unsigned word = (unsigned)(entry->key - slab_start);
     unsigned class_index = entry->class_index;
     uint64_t bits = entry->bits;
+    unsigned count = hak_bits_count(bits);
     entry->key = 0;
     hak_store_relaxed(&entry->bits, 0);
     hak_count(&heap->counts.publications, 1);
-    hak_count(&heap->counts.remote_frees, hak_bits_count(bits));
+    hak_count(&heap->counts.remote_frees, count);
+    note_sent(heap, slab_start, class_index, count);
     uint64_t freed_twice = publish(heap->heaps, class_index, slab_start, word, bits);
     if (HAK_UNLIKELY(freed_twice != 0))
         note_freed_twice(heap, slab_start, word, class_index, freed_twice);

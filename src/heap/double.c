@@ -65,8 +65,19 @@ static void *double_pending(const struct hak_heap *heap)
     return found != NULL ? found : double_in_chain((const struct hak_slab *)(head & ~HAK_INBOX_IDLE));
 }
 
-void *hak_i_heap_find_double(const struct hak_heap *heap)
+/* Out of the inbox, where a thread that looks at a sleeper could take it meanwhile. */
+static void keep_pending(struct hak_heap *heap)
 {
+    struct hak_slab **end = &heap->drained;
+    while (*end != NULL)
+        end = &(*end)->next_pending;
+    *end = hak_i_inbox_take(&heap->inbox);
+}
+
+void *hak_i_heap_find_double(struct hak_heap *heap)
+{
+    if (heap->held)
+        keep_pending(heap);
     if (heap->finding_count != 0)
         return heap->findings[0].block;
     void *found = double_on_stacks(heap);

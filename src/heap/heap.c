@@ -156,8 +156,7 @@ void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word
         list(heap, slab);
 }
 
-/* Collects a slab's pending bits; returns how many blocks came. */
-static unsigned collect(struct hak_heap *heap, struct hak_slab *slab)
+unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab)
 {
     unsigned before = slab->free_count;
     uint64_t words = hak_i_slab_pending_words(slab);
@@ -187,7 +186,7 @@ static unsigned drain_one(struct hak_heap *heap, struct hak_slab *slab, unsigned
         hak_i_inbox_push(owner, slab);
         return 0;
     }
-    unsigned collected = collect(heap, slab);
+    unsigned collected = hak_i_heap_collect(heap, slab);
     unsigned served = slab->class_index == class_index ? collected : 0;
     hak_i_heap_retire_if_empty(heap, slab);
     return served;
@@ -297,6 +296,12 @@ static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, voi
     return taken;
 }
 
+static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
+{
+    return hak_i_heap_look_at_sleeper(heap, false) &&
+           (heap->stacks[class_index].rooms != NULL || hak_i_heap_bind_empty(heap, class_index));
+}
+
 /* Drain, refill, bind: what is there already comes before fresh memory. */
 static unsigned gather(struct hak_heap *heap, unsigned class_index, void **blocks, unsigned count)
 {
@@ -304,8 +309,9 @@ static unsigned gather(struct hak_heap *heap, unsigned class_index, void **block
     unsigned taken = take_from_rooms(heap, class_index, blocks, count);
     if (taken != 0)
         return taken;
-    bool bound = hak_i_heap_bind_empty(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
-                 bind_new(heap, class_index) || bind_after_giving_back(heap, class_index);
+    bool bound = hak_i_heap_bind_empty(heap, class_index) || bind_from_sleeper(heap, class_index) ||
+                 hak_i_heap_take_over(heap, class_index) || bind_new(heap, class_index) ||
+                 bind_after_giving_back(heap, class_index);
     return bound ? take_from_rooms(heap, class_index, blocks, count) : 0;
 }
 

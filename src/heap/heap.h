@@ -99,10 +99,10 @@ void hak_i_heap_purge(struct hak_heap *heap);
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 
 /*
- * A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Changes
- * nothing.
+ * A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Nothing
+ * becomes free by it.
  */
-void *hak_i_heap_find_double(const struct hak_heap *heap);
+void *hak_i_heap_find_double(struct hak_heap *heap);
 
 /* The same for idle heaps. */
 void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps);

@@ -64,6 +64,9 @@ struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap);
 /* Makes an empty slab that the heap keeps one of the class; false: there is none that fits. */
 bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index);
 
+/* Collects a slab's pending bits; returns how many blocks came. */
+unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab);
+
 /* Gives back the empty slabs the heap keeps. */
 void hak_i_heap_release_empties(struct hak_heap *heap);
 
@@ -139,7 +142,20 @@ void hak_i_combine_abandon_open(struct hak_heap *heap);
 /* Adds a block of another heap; what is in its way is published. */
 void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block);
 
+/* --------------------------------------------------------- asleep.c: slabs that came back to heaps at rest ---- */
+
+/*
+ * Now and then, has the slabs that came back whole to a heap whose blocks were freed here, if its thread is asleep;
+ * false: nothing was there. `ends`: the heap is put away.
+ */
+bool hak_i_heap_look_at_sleeper(struct hak_heap *heap, bool ends);
+
 /* ------------------------------------------------------------------------- claim.c: the idle list, hand-over ---- */
+
+HAK_INLINE struct hak_heap *hak_i_heap_of_inbox(struct hak_inbox *inbox)
+{
+    return (struct hak_heap *)(void *)((char *)inbox - offsetof(struct hak_heap, inbox));
+}
 
 /* List lock held. */
 void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap);

@@ -134,11 +134,14 @@ struct hak_heap {
     unsigned look_at; /* the class whose stack is looked at next */
     uint32_t number;
     size_t granted_bytes;
-    size_t slab_bytes;     /* of all slabs taken and not given back */
+    size_t slab_bytes;     /* of all slabs taken and not given back; lost_bytes are in it */
     size_t put_away_bytes; /* of the slabs that an idle heap's stacks hold blocks of; counted by hak_i_arena_retain() */
     unsigned finding_count;
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;
+    struct hak_heap *sent_to; /* to whom the first of sent_bytes went; see asleep.c */
+    size_t sent_bytes;        /* published since the last look at a sleeper */
+    size_t look_worth_bytes;  /* with fewer, the next is not worth it */
     struct hak_heap_counts counts;
     struct hak_heap_sample samples[HAK_CLASS_COUNT];
     bool busy; /* slow work is under way; atomic, read by a thread that forks */
@@ -148,6 +151,8 @@ struct hak_heap {
     struct hak_heap *next_idle;
     struct hak_heap *previous_idle;
     struct hak_inbox inbox HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
+    size_t lost_bytes;   /* of slabs that others seized; atomic */
+    uint64_t calls_seen; /* its slow calls when someone last asked whether its thread is asleep; atomic */
     void *inline_slots[HAK_CLASS_COUNT][HAK_STACK_SENTINELS + HAK_INLINE_SLOTS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
 };
 

@@ -42,6 +42,7 @@ void hak_i_stacks_put_away(struct hak_heap *heap)
         bytes = 0;
     }
     hak_i_combine_publish_all(heap); /* flushing may have added to it */
+    (void)hak_i_heap_look_at_sleeper(heap, true);
     heap->put_away_bytes = bytes;
 }
 

@@ -108,6 +108,48 @@ TEST_F(HeapThreads, OneOwnerGetsBackWhatSeveralThreadsFree)
     EXPECT_LE(machine_.arena.committed_units * HAK_UNIT_BYTES, 8 * HAK_MIB) << "memory is used again";
 }
 
+/** Threads in a ring; each passes on all that it allocates, while others look for what came back whole to its heap. */
+TEST_F(HeapThreads, SlabsThatCameBackWholeAreSeizedWhileTheirOwnersWork)
+{
+    constexpr size_t ROUNDS = 200, BLOCKS = 700;
+    std::atomic<std::vector<void *> *> places[THREADS] = {};
+    std::atomic<size_t> torn{0};
+    hak_heap *heaps[THREADS];
+    std::generate(std::begin(heaps), std::end(heaps), [&] { return machine_.claim(); });
+    auto put_all = [&](hak_heap *heap, std::vector<void *> *blocks) {
+        for (size_t i = 0; blocks != nullptr && i < blocks->size(); i++) {
+            torn += !Stamp::holds((*blocks)[i]);
+            machine_.free(heap, (*blocks)[i]);
+        }
+        delete blocks;
+    };
+    run([&](size_t thread) {
+        hak_heap *heap = heaps[thread];
+        for (size_t round = 0; round < ROUNDS; round++) {
+            auto *blocks = new std::vector<void *>(machine_.alloc_many(heap, CLASS_1K, BLOCKS));
+            for (void *block : *blocks) {
+                Stamp::write(block, CLASS_1K, address_of(block) + thread);
+            }
+            put_all(heap, places[(thread + 1) % THREADS].exchange(blocks));
+            for (hak_heap *any : heaps) { // all pass for asleep
+                hak_store_relaxed(&any->calls_seen,
+                                  hak_load_relaxed(&any->counts.refills) + hak_load_relaxed(&any->counts.flushes));
+            }
+            put_all(heap, places[thread].exchange(nullptr));
+        }
+        hak_i_heap_release(heap);
+    });
+    hak_heap *heap = machine_.claim();
+    for (auto &place : places) {
+        put_all(heap, place.exchange(nullptr));
+    }
+    hak_i_heap_release(heap);
+    EXPECT_EQ(torn, 0u) << "blocks were overwritten";
+    size_t handovers = 0;
+    machine_.for_each_heap([&](hak_heap *any) { handovers += any->counts.handovers; });
+    EXPECT_NE(handovers, 0u);
+}
+
 /** Places that hold one stamped block each; whoever takes a block out of one owns it. */
 class HeapThreadsBoard : public HeapThreads {
 protected:
