@@ -8,7 +8,7 @@
 
 HAK_EXTERN_C_BEGIN
 
-/* --------------------------------------------------------------------------------------------- heap.c: slabs ---- */
+/* ---------------------------------------------------------------------------------------- heap.c: slow paths ---- */
 
 /* Waits until no thread forks. */
 HAK_COLD void hak_i_heap_wait_at_gate(struct hak_heap *heap);
@@ -47,9 +47,6 @@ void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, b
 /* Gives blocks that are free to their slab, which is listed then. */
 void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits);
 
-/* An empty slab serves any class if it can, else its own, else it goes back to the arena. */
-void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab);
-
 /* Collects what other threads freed: all of it, or until the class has room for `enough` blocks. */
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
 void hak_i_heap_drain_all(struct hak_heap *heap);
@@ -57,22 +54,36 @@ void hak_i_heap_drain_all(struct hak_heap *heap);
 /* Flushes the stacks, publishes the combining buffer, which that may add to, and collects what is pending. */
 void hak_i_heap_settle(struct hak_heap *heap);
 
-/* The empty slabs that the heap keeps for any class; there is room, or there is one. */
-void hak_i_heap_push_empty(struct hak_heap *heap, struct hak_slab *slab);
-struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap);
+/* Collects a slab's pending bits; returns how many blocks came. */
+unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab);
+
+/* ------------------------------------------------------------------------------- supply.c: slabs come and go ---- */
+
+/* A slab with room is among those of its class, or no longer. */
+void hak_i_heap_list(struct hak_heap *heap, struct hak_slab *slab);
+void hak_i_heap_unlist(struct hak_heap *heap, struct hak_slab *slab);
+
+/* Lists a slab that was just taken over. */
+void hak_i_heap_adopt(struct hak_heap *heap, struct hak_slab *slab);
 
 /* Makes an empty slab that the heap keeps one of the class; false: there is none that fits. */
 bool hak_i_heap_bind_empty(struct hak_heap *heap, unsigned class_index);
 
-/* Collects a slab's pending bits; returns how many blocks came. */
-unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab);
+/* A new slab of the class; false: no memory. */
+bool hak_i_heap_bind_new(struct hak_heap *heap, unsigned class_index);
+
+/* Blocks are about to be taken from the slab, which may be the empty one that the class keeps. */
+void hak_i_heap_before_taking(struct hak_heap *heap, struct hak_stack *stack, struct hak_slab *slab);
+
+/* An empty slab serves any class if it can, else its own, else it goes back to the arena. */
+void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab);
+
+/* The empty slabs that the heap keeps for any class; there is room, or there is one. */
+void hak_i_heap_push_empty(struct hak_heap *heap, struct hak_slab *slab);
+struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap);
 
 /* Gives back the empty slabs the heap keeps. */
 void hak_i_heap_release_empties(struct hak_heap *heap);
-
-/* Lists a slab that was just taken over. */
-void hak_i_heap_adopt(struct hak_heap *heap, struct hak_slab *slab);
-void hak_i_heap_unlist(struct hak_heap *heap, struct hak_slab *slab);
 
 /* ------------------------------------------------------------------------------- rooms.c: slabs by address ---- */
 
