@@ -162,7 +162,7 @@ TEST_P(Meta, LiesBetweenGuardPages)
 
 TEST_P(Meta, KnowsItsOwnMemory)
 {
-    int local;
+    int local = 0;
     EXPECT_FALSE(hak_i_meta_holds(&meta, address_of(&local)));
     for (size_t bytes : {100 * KiB, 70 * MiB, 64 * KiB, size_t{64}}) {
         uintptr_t start = address_of(hak_i_meta_carve(&meta, bytes));
