@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """results.md: all tables, and what was measured on what."""
+import behind
 import settings
 from figures import allocators_of, variants_of
 from table import FIGURES, beside_table, markdown_table, measured, readable_bytes, spread_table, table
@@ -51,6 +52,7 @@ def others_text(results, no_system_calls):
             "hakmem's figure over the other's, the geometric mean; below 1.00 hakmem needs less. In brackets: in how "
             "many lines it does.\n",
             beside_table(results),
+            *behind.text(results),
             "Below, each cell is the ratio to the least of its line, and the figure itself: 1.00 is best. A mean is "
             "over the lines that have a figure of every allocator.\n"]
     shown = measured(results)

@@ -8,7 +8,8 @@ import unittest
 
 sys.path.insert(0, sys.argv[1])
 
-from figures import beside, best_seconds, lines  # noqa: E402 the path above comes first
+import behind  # noqa: E402 the path above comes first
+from figures import beside, best_seconds, lines  # noqa: E402
 from made_up import PAIR, VARIANT, machine, results_of  # noqa: E402
 from page import markdown  # noqa: E402
 from rows import Row  # noqa: E402
@@ -71,6 +72,28 @@ class Table(unittest.TestCase):
         for part in ("there is no strace", "- cpu: a processor", "- memory: 1024.0 MiB",
                      "| hakmem | libhakmem_malloc.so.0 | 0.1.0 | abababababab |", "(1.0 MiB)"):
             self.assertIn(part, text)
+
+
+class Behind(unittest.TestCase):
+    def test_a_time_is_named_that_is_longer_in_most_rounds(self):
+        results = results_of({"pair/1": {"system": [1.0, 1.0, 1.0, 1.0], "hakmem": [1.1, 1.2, 1.3, 0.9]},
+                              "bulk/1": {"system": [1.0, 1.1, 2.0, 2.0], "hakmem": [1.1, 1.2, 2.2, 1.9]},
+                              "bulk/2": {"system": [1.0, 1.0], "peer": [0.5, 0.5], "hakmem": [0.6, 0.7]},
+                              "bulk/4": {"system": [1.0, 1.0], "hakmem": [1.02, 1.02]},
+                              "larson/1": {"system": [1.0, 1.0, 1.0], "hakmem": [2.0]},
+                              "larson/2": {"system": [1.0, 2.0], "hakmem": [2.2, 1.0]}})
+        results.machine["allocators"].append(dict(machine()["allocators"][0]) | {"name": "peer"})
+        self.assertEqual(list(behind.slower(results)), [["bulk", 1, "system", "1.10", "1.06", "1.10", "1.10"],
+                                                        ["bulk", 2, "peer", "1.20", "1.25", "1.30", "1.35"]])
+
+    def test_a_peak_is_named_that_is_over_what_is_let_pass(self):
+        results = results_of({f"pair/{threads}": {"system": [1.0], "hakmem": [1.0]} for threads in (1, 2, 4)})
+        for threads, peak in ((1, 105), (2, 106), (4, 50)):  # MiB
+            results.row(Row("pair", threads), "system")["peak_rss_bytes"] = 100 * 2**20
+            results.row(Row("pair", threads), "hakmem")["peak_rss_bytes"] = peak * 2**20
+        self.assertEqual(list(behind.larger(results, "Peak resident set")),
+                         [["pair", 2, "system", "1.06", "106.0 MiB", "100.0 MiB"]])
+        self.assertIn("| pair | 2 | system | 1.06 | 106.0 MiB | 100.0 MiB |", markdown(results))
 
 
 class MemoryTable(unittest.TestCase):
