@@ -50,7 +50,8 @@ HAK_INLINE size_t hak_bitmap_clear(uint64_t *words, size_t first, size_t count)
         struct hak_bitmap_part part = hak_bitmap_part_at(first, count);
         uint64_t word = words[part.word];
         set += hak_bits_count(word & part.mask);
-        hak_store_relaxed(&words[part.word], word & ~part.mask);
+        if ((word & part.mask) != 0) /* else a page that nothing was ever set in would be written */
+            hak_store_relaxed(&words[part.word], word & ~part.mask);
         first += part.count;
         count -= part.count;
     }
