@@ -3,6 +3,18 @@
 
 #include "base/bitmap.h"
 
+/*
+ * Node n has the children 2n and 2n + 1; 1 is the root, `leaves` the first leaf. In memory, the nodes of the lowest
+ * levels lie subtree by subtree, each without its root, behind all that are above: a way from the root to a leaf
+ * crosses two or three pages, where in the order of the numbers each of the lowest levels would be a page of its own.
+ * Two children of one node are neighbours.
+ */
+#define SUBTREE_NODES ((size_t)256)
+#define SUBTREE_LEAVES (SUBTREE_NODES / 2)
+
+/* Sets that follow one another lie alike in their pages: for a range of 64 GiB, one has all on the first way. */
+#define PAGE_BYTES (4 * HAK_KIB)
+
 /* After so many runs that are long enough but lie badly, one is looked for that is long enough wherever it lies. */
 #define BAD_FITS_MAX 32
 
@@ -14,21 +26,42 @@ struct search {
     unsigned bad_fits;
 };
 
+static size_t leaves_for(size_t units)
+{
+    return hak_power_of_two_at_least(units / HAK_RUNS_LEAF_UNITS);
+}
+
+static size_t subtrees_for(size_t leaves)
+{
+    return leaves > SUBTREE_LEAVES ? leaves / SUBTREE_LEAVES : 1;
+}
+
 size_t hak_i_runs_bytes(size_t units)
 {
-    size_t leaves = hak_power_of_two_at_least(units / HAK_RUNS_LEAF_UNITS);
-    return leaves * (HAK_RUNS_LEAF_WORDS * sizeof(uint64_t) + 2 * sizeof(struct hak_run));
+    size_t leaves = leaves_for(units);
+    size_t nodes = 2 * (subtrees_for(leaves) - 1) + 2 * leaves;
+    return hak_round_up(leaves * HAK_RUNS_LEAF_WORDS * sizeof(uint64_t) + nodes * sizeof(struct hak_run), PAGE_BYTES);
+}
+
+/* The pages of the first units are written at once: read first, each would cost two faults. */
+static void touch(struct hak_runs *runs)
+{
+    hak_store_relaxed(&runs->words[0], 0);
+    hak_store_relaxed(&runs->nodes[1].head, 0);
 }
 
 void hak_i_runs_init(struct hak_runs *runs, void *memory, size_t units, size_t phase, bool full)
 {
-    size_t leaves = hak_power_of_two_at_least(units / HAK_RUNS_LEAF_UNITS);
+    size_t leaves = leaves_for(units);
     uint64_t *words = (uint64_t *)memory;
     *runs = (struct hak_runs){.words = words,
                               .nodes = (struct hak_run *)(words + leaves * HAK_RUNS_LEAF_WORDS),
                               .leaves = leaves,
+                              .subtrees = subtrees_for(leaves),
+                              .subtree_level = hak_bits_highest(subtrees_for(leaves)),
                               .phase = phase,
                               .inverted = full};
+    touch(runs);
     if (full && leaves * HAK_RUNS_LEAF_UNITS > units)
         hak_i_runs_remove(runs, units, leaves * HAK_RUNS_LEAF_UNITS - units);
 }
@@ -41,22 +74,33 @@ static uint64_t word_at(const struct hak_runs *runs, size_t index)
 }
 
 /* An inverted set stores each length as what is missing to the node's whole span. */
-static struct hak_run translated(const struct hak_runs *runs, struct hak_run run, uint32_t span)
+HAK_INLINE struct hak_run translated(const struct hak_runs *runs, struct hak_run run, uint32_t span)
 {
     if (!runs->inverted)
         return run;
     return (struct hak_run){span - run.head, span - run.longest, span - run.tail};
 }
 
-static struct hak_run node_at(const struct hak_runs *runs, size_t node, uint32_t span)
+/* A subtree numbers its nodes from its root on, which is 1 there. */
+HAK_INLINE struct hak_run *place_of(const struct hak_runs *runs, size_t node)
 {
-    return translated(runs, runs->nodes[node], span);
+    if (node < 2 * runs->subtrees)
+        return &runs->nodes[node];
+    unsigned level = hak_bits_highest(node) - runs->subtree_level;
+    size_t root = node >> level;
+    size_t in_subtree = node - ((root - 1) << level);
+    return &runs->nodes[2 * (runs->subtrees - 1) + (root - runs->subtrees) * SUBTREE_NODES + in_subtree];
+}
+
+HAK_INLINE struct hak_run node_at(const struct hak_runs *runs, size_t node, uint32_t span)
+{
+    return translated(runs, *place_of(runs, node), span);
 }
 
 static bool node_store(struct hak_runs *runs, size_t node, uint32_t span, struct hak_run run)
 {
     struct hak_run stored = translated(runs, run, span);
-    struct hak_run *place = &runs->nodes[node];
+    struct hak_run *place = place_of(runs, node);
     bool changed = place->head != stored.head || place->longest != stored.longest || place->tail != stored.tail;
     *place = stored;
     return changed;
@@ -109,7 +153,8 @@ static struct hak_run joined(struct hak_run left, struct hak_run right, uint32_t
 
 static struct hak_run node_summary(const struct hak_runs *runs, size_t node, uint32_t half)
 {
-    return joined(node_at(runs, 2 * node, half), node_at(runs, 2 * node + 1, half), half);
+    const struct hak_run *children = place_of(runs, 2 * node);
+    return joined(translated(runs, children[0], half), translated(runs, children[1], half), half);
 }
 
 static void refresh(struct hak_runs *runs, size_t first, size_t count)

@@ -23,10 +23,12 @@ struct hak_run {
  * at start.
  */
 struct hak_runs {
-    uint64_t *words;       /* a bit per unit; for an inverted set, a bit per missing unit */
-    struct hak_run *nodes; /* nodes[1] is the root, nodes[leaves] the first leaf */
-    size_t leaves;         /* a power of two */
-    size_t phase;          /* units by which unit 0 is past a multiple of every alignment asked for */
+    uint64_t *words;        /* a bit per unit; for an inverted set, a bit per missing unit */
+    struct hak_run *nodes;  /* those of one subtree lie together; nodes[1] is the root of all */
+    size_t leaves;          /* a power of two */
+    size_t subtrees;        /* a power of two, and the number of the first one's root */
+    unsigned subtree_level; /* the roots' */
+    size_t phase;           /* units by which unit 0 is past a multiple of every alignment asked for */
     bool inverted;
 };
 

@@ -4,6 +4,8 @@
 
 #include "arena/fixture.h"
 
+#include <set>
+
 using namespace hak_test;
 
 namespace {
@@ -142,9 +144,9 @@ std::string name_of(const testing::TestParamInfo<Kind> &kind)
            std::to_string(kind.param.phase);
 }
 
-const Kind kinds[] = {{512, 0, false},     {512, 512, true},        {1024, 0, true},
-                      {1536, 100, false},  {1536, 1536, true},      {3584, 0, true},
-                      {8192, 4096, false}, {16896, 512 * 77, true}, {16896, 3, false}};
+const Kind kinds[] = {{512, 0, false},    {512, 512, true},  {1024, 0, true},     {1536, 100, false},
+                      {1536, 1536, true}, {3584, 0, true},   {8192, 4096, false}, {16896, 512 * 77, true},
+                      {16896, 3, false},  {66048, 0, false}, {66048, 512, true}};
 
 } // namespace
 
@@ -211,6 +213,25 @@ TEST(ArenaRunsFind, CrossesEveryBorder)
     }
 }
 
+TEST(ArenaRunsNodes, LieInFewPagesOnTheWayToOneLeaf)
+{
+    constexpr size_t page = 4096;
+    constexpr size_t units = size_t{1} << 22; // of a range of 64 GiB
+    for (size_t unit : {size_t{0}, units / 2 + 12345, units - 1}) {
+        std::vector<uint64_t> memory(hak_i_runs_bytes(units) / 8 + 1);
+        hak_runs runs;
+        hak_i_runs_init(&runs, memory.data(), units, 0, false);
+        hak_i_runs_add(&runs, unit, 1);
+        std::set<size_t> pages;
+        for (size_t node = 0; reinterpret_cast<uint64_t *>(&runs.nodes[node]) < &memory.back(); node++) {
+            if (runs.nodes[node].longest != 0) {
+                pages.insert(node * sizeof *runs.nodes / page);
+            }
+        }
+        EXPECT_LE(pages.size(), 3u);
+    }
+}
+
 TEST(ArenaRunsAudit, SeesABitThatTheTreeMisses)
 {
     for (bool full : {false, true}) {
@@ -222,12 +243,17 @@ TEST(ArenaRunsAudit, SeesABitThatTheTreeMisses)
 
 TEST(ArenaRunsAudit, SeesEveryWrongNode)
 {
-    Model model(4096, 0, true);
-    model.set(700, 100, false);
-    for (size_t node = 1; node < 2 * model.runs.leaves; node++) {
-        model.runs.nodes[node].longest++;
-        EXPECT_FALSE(hak_i_runs_audit(&model.runs)) << node;
-        model.runs.nodes[node].longest--;
+    for (size_t units : {size_t{4096}, size_t{66048}}) {
+        Model model(units, 0, true);
+        model.set(700, 100, false);
+        size_t nodes = 2 * model.runs.leaves - 1;
+        size_t seen = 0;
+        for (size_t place = 1; place < nodes + 2 * model.runs.subtrees - 1; place++) {
+            model.runs.nodes[place].longest++;
+            seen += !hak_i_runs_audit(&model.runs);
+            model.runs.nodes[place].longest--;
+        }
+        EXPECT_EQ(seen, nodes);
+        EXPECT_TRUE(hak_i_runs_audit(&model.runs));
     }
-    EXPECT_TRUE(hak_i_runs_audit(&model.runs));
 }
