@@ -100,14 +100,15 @@ static bool bind_after_giving_back(struct hak_heap *heap, unsigned class_index)
     return hak_i_heap_bind_new(heap, class_index);
 }
 
-static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, void **blocks, unsigned count)
+/* As hak_i_slab_take(). */
+static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, void **end, unsigned count)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     unsigned taken = 0;
     while (stack->rooms != NULL && taken < count) {
         struct hak_slab *slab = hak_i_rooms_lowest(stack->rooms);
         hak_i_heap_before_taking(heap, stack, slab);
-        taken += hak_i_slab_take(slab, count - taken, blocks + taken);
+        taken += hak_i_slab_take(slab, count - taken, end - taken);
         if (!hak_i_slab_has_room(slab))
             hak_i_heap_unlist(heap, slab);
     }
@@ -121,16 +122,16 @@ static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
 }
 
 /* Drain, refill, bind: what is there already comes before fresh memory. */
-static unsigned gather(struct hak_heap *heap, unsigned class_index, void **blocks, unsigned count)
+static unsigned gather(struct hak_heap *heap, unsigned class_index, void **end, unsigned count)
 {
     hak_i_heap_drain(heap, class_index, count);
-    unsigned taken = take_from_rooms(heap, class_index, blocks, count);
+    unsigned taken = take_from_rooms(heap, class_index, end, count);
     if (taken != 0)
         return taken;
     bool bound = hak_i_heap_bind_empty(heap, class_index) || bind_from_sleeper(heap, class_index) ||
                  hak_i_heap_take_over(heap, class_index) || hak_i_heap_bind_new(heap, class_index) ||
                  bind_after_giving_back(heap, class_index);
-    return bound ? take_from_rooms(heap, class_index, blocks, count) : 0;
+    return bound ? take_from_rooms(heap, class_index, end, count) : 0;
 }
 
 /*
@@ -147,16 +148,17 @@ static unsigned batch_size(const struct hak_heap *heap, unsigned class_index, bo
 
 size_t hak_i_heap_alloc_many(struct hak_heap *heap, unsigned class_index, void **out, size_t count)
 {
-    void *blocks[HAK_BATCH_MAX];
+    void *blocks[HAK_BATCH_MAX], **end = blocks + HAK_BATCH_MAX;
     hak_i_heap_enter(heap);
     hak_count(&heap->counts.refills, 1);
     hak_i_combine_publish_all(heap);
     bool whole = hak_i_stack_adapt(heap, class_index, false);
-    unsigned taken = gather(heap, class_index, blocks, batch_size(heap, class_index, whole, count));
+    unsigned taken = gather(heap, class_index, end, batch_size(heap, class_index, whole, count));
     unsigned served = taken < count ? taken : (unsigned)count;
-    memcpy(out, blocks, served * sizeof *out);
+    for (unsigned i = 0; i < served; i++)
+        out[i] = *--end;
     if (taken > served)
-        hak_i_stack_fill(heap, class_index, blocks + served, taken - served);
+        hak_i_stack_fill(heap, class_index, end - (taken - served), taken - served);
     hak_i_stacks_tick(heap);
     hak_i_heap_leave(heap);
     return served;

@@ -114,7 +114,7 @@ HAK_INLINE uint32_t hak_i_stack_first_capacity(const struct hak_heap *heap, unsi
 /* Lets the capacity follow what happens: called on each refill and flush. True: the class is to be filled whole now. */
 bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushing);
 
-/* Puts `count` blocks on an empty stack, so that they come off in the given order. */
+/* Puts `count` blocks on an empty stack, from which the last comes off first. */
 void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count);
 
 /* Makes room for one block; false: the class has no stack now. */

@@ -91,17 +91,32 @@ static void send_home(struct hak_heap *heap, uint32_t id, unsigned class_index, 
         hak_i_heap_note(heap, block, class_index, false);
 }
 
+/* How many of the first blocks lie side by side in one word of the bitmap, the first with the bit `index`. */
+static unsigned run_length(const struct hak_class *of, void *const *blocks, unsigned count, unsigned index)
+{
+    uintptr_t expected = (uintptr_t)blocks[0] + of->block_bytes;
+    if (count == 1 || (uintptr_t)blocks[1] != expected)
+        return 1;
+    unsigned word_end = index / 64 * 64 + 64;
+    unsigned in_word = (word_end < of->block_count ? word_end : of->block_count) - index;
+    void *const *end = blocks + (count < in_word ? count : in_word);
+    void *const *next = blocks + 1;
+    for (; next != end && (uintptr_t)*next == expected; next++)
+        expected += of->block_bytes;
+    return (unsigned)(next - blocks);
+}
+
 /* Gives the first blocks back, up to one that does not fall into the same word of the bitmap; how many. */
 static unsigned give_word(struct hak_heap *heap, struct hak_slab *slab, void *const *blocks, unsigned count)
 {
     const struct hak_class *of = hak_i_slab_class(slab);
-    unsigned word = hak_i_slab_index(slab, (uintptr_t)blocks[0]) / 64;
+    unsigned index = hak_i_slab_index(slab, (uintptr_t)blocks[0]), word = index / 64;
     size_t from = (size_t)64 * word * of->block_bytes;
     size_t to = from + (size_t)64 * of->block_bytes;
     size_t word_bytes = (to < slab->span_bytes ? to : slab->span_bytes) - from;
     uintptr_t word_start = slab->start + from;
-    uint64_t bits = 0;
-    unsigned given = 0;
+    unsigned given = run_length(of, blocks, count, index);
+    uint64_t bits = hak_bits_range(index % 64, given);
     for (uintptr_t offset; given < count && (offset = (uintptr_t)blocks[given] - word_start) < word_bytes; given++) {
         uint64_t bit = (uint64_t)1 << hak_i_slab_quotient(of, offset);
         if (HAK_UNLIKELY((bits & bit) != 0))
@@ -344,8 +359,7 @@ bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushin
 void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
 {
     void **first = heap->stacks[class_index].array + HAK_STACK_SENTINELS;
-    for (unsigned i = 0; i < count; i++)
-        first[count - 1 - i] = blocks[i];
+    memcpy(first, blocks, count * sizeof *first);
     set_first(heap, class_index, first);
     hak_store_relaxed(&bin_of(heap, class_index)->top, first + count);
 }

@@ -172,41 +172,51 @@ void hak_i_slab_unbind(struct hak_slabs *slabs, struct hak_slab *slab)
     hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
 }
 
-static unsigned take_freed(struct hak_slab *slab, unsigned count, void **blocks)
+static unsigned take_freed(struct hak_slab *slab, unsigned count, void **end)
 {
     unsigned wanted = count < slab->free_count ? count : slab->free_count;
     unsigned taken = 0;
     for (unsigned word = 0; taken < wanted; word++) {
         uint64_t bits = slab->local[word];
-        for (; bits != 0 && taken < wanted; bits &= bits - 1)
-            blocks[taken++] = hak_i_slab_block(slab, word * 64 + hak_bits_lowest(bits));
+        for (; bits != 0 && taken < wanted; bits &= bits - 1, taken++)
+            *--end = hak_i_slab_block(slab, word * 64 + hak_bits_lowest(bits));
         slab->local[word] = bits;
     }
     hak_store_relaxed(&slab->free_count, (uint16_t)(slab->free_count - taken));
     return taken;
 }
 
-static unsigned carve(struct hak_slab *slab, unsigned count, void **blocks)
+static unsigned carve(struct hak_slab *slab, unsigned count, void **end)
 {
-    unsigned left = (unsigned)hak_i_slab_class(slab)->block_count - slab->carved;
+    const struct hak_class *of = hak_i_slab_class(slab);
+    unsigned left = (unsigned)of->block_count - slab->carved;
     unsigned taken = count < left ? count : left;
-    for (unsigned i = 0; i < taken; i++)
-        blocks[i] = hak_i_slab_block(slab, slab->carved + i);
+    void **to = end - taken;
+    size_t size = of->block_bytes;
+    char *next = (char *)hak_i_slab_block(slab, slab->carved);
+    for (; end - to >= 4; end -= 4, next += 4 * size) {
+        end[-1] = next;
+        end[-2] = next + size;
+        end[-3] = next + 2 * size;
+        end[-4] = next + 3 * size;
+    }
+    for (; end != to; next += size)
+        *--end = next;
     hak_store_relaxed(&slab->carved, (uint16_t)(slab->carved + taken));
     return taken;
 }
 
-unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **blocks)
+unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **end)
 {
-    unsigned taken = take_freed(slab, count, blocks);
-    return taken + carve(slab, count - taken, blocks + taken);
+    unsigned taken = take_freed(slab, count, end);
+    return taken + carve(slab, count - taken, end - taken);
 }
 
 void *hak_i_slab_take_clean(struct hak_slab *slab)
 {
     void *block = NULL;
     if (slab->clean)
-        carve(slab, 1, &block);
+        carve(slab, 1, &block + 1);
     return block;
 }
 

@@ -30,8 +30,11 @@ void hak_i_slab_unbind(struct hak_slabs *slabs, struct hak_slab *slab);
 /* Hands a bound slab to another owner. The caller holds both. */
 void hak_i_slab_hand_over(struct hak_slabs *slabs, struct hak_slab *slab, struct hak_inbox *owner, uint32_t id_base);
 
-/* Up to `count` blocks in address order, those freed before those never used; returns how many. */
-unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **blocks);
+/*
+ * Puts up to `count` blocks below `end`, as on a stack that hands the last one out first: in address order, those freed
+ * before those never used. How many.
+ */
+unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **end);
 
 /* A block that was never used and reads as 0, or NULL when the slab has none. */
 void *hak_i_slab_take_clean(struct hak_slab *slab);

@@ -80,8 +80,8 @@ inline uintptr_t address_of(const void *pointer)
 inline std::vector<void *> take(hak_slab *slab, unsigned count)
 {
     std::vector<void *> blocks(count);
-    blocks.resize(hak_i_slab_take(slab, count, blocks.data()));
-    return blocks;
+    unsigned taken = hak_i_slab_take(slab, count, blocks.data() + count);
+    return {blocks.rbegin(), blocks.rbegin() + taken};
 }
 
 /** Gives one block back; true: it was live. */

@@ -221,7 +221,7 @@ TEST_F(SlabRemoteThreads, EveryBlockThatWasFreedIsCollectedOnce)
     unsigned collected = 0;
     for (unsigned i = 0; i < MESSAGES; i++) {
         void *block = nullptr;
-        while (hak_i_slab_take(slabs_[i % SLABS], 1, &block) == 0) {
+        while (hak_i_slab_take(slabs_[i % SLABS], 1, &block + 1) == 0) {
             collected += collect_pending();
         }
         memset(block, 0x55, 64); // races with the freer's own write if the block came back too early

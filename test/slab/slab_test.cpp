@@ -51,7 +51,7 @@ TEST_F(Slab, TakesBlocksThatWereNeverUsedInAddressOrder)
     first.insert(first.end(), rest.begin(), rest.end());
     EXPECT_TRUE(std::is_sorted(first.begin(), first.end()));
     EXPECT_FALSE(hak_i_slab_has_room(slab));
-    EXPECT_EQ(hak_i_slab_take(slab, 1, first.data()), 0u);
+    EXPECT_EQ(hak_i_slab_take(slab, 1, first.data() + 1), 0u);
 }
 
 TEST_F(Slab, TakesFreedBlocksInAddressOrderBeforeUnusedOnes)
