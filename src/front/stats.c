@@ -140,7 +140,8 @@ static void fill_report(struct hak_purge_report *report, size_t returned_bytes)
     struct hak_purge_report filled = {.size = report->size,
                                       .returned_bytes = returned_bytes,
                                       .other_heaps_bytes = stats.cached_bytes + stats.remote_bytes,
-                                      .partial_slab_bytes = stats.partial_bytes};
+                                      .partial_slab_bytes = stats.partial_bytes,
+                                      .pending_bytes = stats.remote_bytes};
     size_t size = report->size;
     memset(report, 0, size);
     memcpy(report, &filled, size < sizeof filled ? size : sizeof filled);
@@ -148,10 +149,11 @@ static void fill_report(struct hak_purge_report *report, size_t returned_bytes)
 
 void hak_i_front_empty_heaps(const char *function)
 {
-    struct hak_heap *heap = hak_i_front_heap();
+    struct hak_heap *heap = hak_i_front_borrow();
     if (heap != NULL) {
         hak_i_heap_purge(heap);
         hak_i_front_report_findings(heap, function);
+        hak_i_front_return(heap);
     }
     hak_i_heaps_purge_idle(&hak_i_process.heaps);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Slabs that came back whole to a heap whose thread does nothing, as one that waits for those it gave its blocks to.
-// Who freed into it and needs memory, or ends, has them: nobody else can reach a slab whose blocks are all pending.
-// models/handover.pml explores it.
+// Who freed into it and needs memory, or ends, has them, and who gives all back that can be: nobody else can reach a
+// slab whose blocks are all pending. models/handover.pml explores it.
 #include "heap/heap_private.h"
 
 /* A look is worth it after so much was sent there, and a quarter of it at a thread's end, which completes slabs. */
@@ -61,4 +61,13 @@ bool hak_i_heap_look_at_sleeper(struct hak_heap *heap, bool ends)
         return false;
     heap->look_worth_bytes = seize_from(heap, &sleeper->inbox) * SENT_BYTES_PER_SLAB;
     return heap->look_worth_bytes != 0;
+}
+
+/* Asleep or not: it is done seldom, and who misses the inbox for that moment takes memory from elsewhere. */
+void hak_i_heap_seize_from_all(struct hak_heap *heap)
+{
+    /* acquire: a heap on the list is set up */
+    for (struct hak_heap *other = hak_load_acquire(&heap->heaps->all); other != NULL; other = other->next_heap)
+        if (other != heap)
+            (void)seize_from(heap, &other->inbox);
 }

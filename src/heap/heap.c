@@ -227,6 +227,7 @@ void hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
     hak_i_heap_settle(heap);
+    hak_i_heap_seize_from_all(heap);
     hak_i_heap_release_empties(heap);
     hak_i_heap_leave(heap);
 }

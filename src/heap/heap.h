@@ -92,7 +92,10 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
 /* As hak_i_heap_free_remote(), for a thread without a heap. True: it was free already. */
 bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
-/* Flushes the stacks, publishes the combining buffer, collects what is pending, and gives empty slabs back. */
+/*
+ * Flushes the stacks, publishes the combining buffer, collects what is pending, and gives empty slabs back, with those
+ * that came back whole to heaps of other threads.
+ */
 void hak_i_heap_purge(struct hak_heap *heap);
 
 /* Whether a block that was allocated is free in its slab or pending, or its slab is gone; stacks are not looked at. */

@@ -161,6 +161,9 @@ void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block);
  */
 bool hak_i_heap_look_at_sleeper(struct hak_heap *heap, bool ends);
 
+/* Has those of every heap that another thread holds. */
+void hak_i_heap_seize_from_all(struct hak_heap *heap);
+
 /* ------------------------------------------------------------------------- claim.c: the idle list, hand-over ---- */
 
 HAK_INLINE struct hak_heap *hak_i_heap_of_inbox(struct hak_inbox *inbox)

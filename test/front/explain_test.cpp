@@ -294,6 +294,28 @@ TEST_F(FrontExplain, NamesWhatWaitsForItsOwner)
     EXPECT_NEAR(figure(page, HAK_AMOUNT " were freed by other threads and wait"), 6.4e6, 1e6) << page;
 }
 
+TEST_F(FrontExplain, SaysWhatOfThatAPurgeTakes)
+{
+    hold(64, 100000);
+    void *in_use = held.back();
+    held.pop_back();
+    double whole = -1, left = -1;
+    std::thread([&] {
+        hak_free_batch(held.data(), held.size());
+        hak_free(hak_alloc(64));
+        whole = figure(explain(), "all of whose blocks wait, which are " HAK_AMOUNT " of it");
+        hak_purge_report report = {};
+        report.size = sizeof report;
+        hak_purge(&report);
+        left = static_cast<double>(report.pending_bytes);
+        EXPECT_EQ(report.pending_bytes, statistics().remote_bytes);
+        EXPECT_GE(report.other_heaps_bytes, report.pending_bytes);
+    }).join();
+    held = {in_use};
+    EXPECT_NEAR(whole, 6.4e6, 0.2e6);
+    EXPECT_LE(left, 2.0 * 64 * KiB) << "beside the block in use, and beside those on the stack";
+}
+
 TEST_F(FrontExplain, NamesTheClassThatRoundsUpMost)
 {
     hold(1030, 50000);

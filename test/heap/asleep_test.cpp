@@ -77,6 +77,30 @@ TEST_F(HeapAsleep, AThreadThatIsAwakeKeepsItsSlabs)
     EXPECT_NE(sleeper_->inbox.head, 0u);
 }
 
+TEST_F(HeapAsleep, APurgeGivesItBackAndAsksNobody)
+{
+    hak_heap *purging = machine_.claim();
+    free_and_publish(blocks_of_sleeper());
+    hak_i_heap_purge(purging);
+    EXPECT_EQ(purging->counts.handovers, SLABS);
+    EXPECT_EQ(machine_.held_units(), 64 * HAK_KIB / HAK_UNIT_BYTES);
+    EXPECT_EQ(slabs_of(sleeper_), 1u);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, APurgePutsBackWhatIsNotWhole)
+{
+    std::vector<void *> blocks = blocks_of_sleeper();
+    hak_slab *in_use = machine_.slab_of(blocks.back());
+    rest_.push_back(blocks.back());
+    blocks.pop_back();
+    free_and_publish(blocks);
+    hak_i_heap_purge(heap_);
+    EXPECT_EQ(heap_->counts.handovers, SLABS - 1);
+    EXPECT_EQ(in_use->owner, &sleeper_->inbox);
+    EXPECT_TRUE(machine_.is_sound()) << "it is in the inbox again";
+}
+
 TEST_F(HeapAsleep, ItIsAskedAgainAfterAsMuchWasSent)
 {
     std::vector<void *> blocks = blocks_of_sleeper();

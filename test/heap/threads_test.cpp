@@ -136,6 +136,9 @@ TEST_F(HeapThreads, SlabsThatCameBackWholeAreSeizedWhileTheirOwnersWork)
                                   hak_load_relaxed(&any->counts.refills) + hak_load_relaxed(&any->counts.flushes));
             }
             put_all(heap, places[thread].exchange(nullptr));
+            if (round % 16 == 0) {
+                hak_i_heap_purge(heap); // asks nobody
+            }
         }
         hak_i_heap_release(heap);
     });

@@ -264,6 +264,36 @@ TEST_F(ResidentThreads, WhatADeadOneAllocatedGoesBackWhenOthersFreeIt)
     }
 }
 
+/* They do nothing, so only the purge can have it; each keeps a slab of what its stack holds blocks of. */
+TEST_F(ResidentThreads, WhatWaitsForSleepingOnesIsPurged)
+{
+    SKIP_WHERE_RESIDENT_MEMORY_MISLEADS();
+    constexpr size_t count = 4, each = 16 * MiB;
+    for (size_t size : {100, 592, 5000, 70000}) {
+        hak_purge(nullptr);
+        std::vector<std::vector<void *>> blocks(count, std::vector<void *>(each / size));
+        std::atomic<size_t> next{0};
+        const size_t before = resident_bytes();
+        Waiting sleeping(count, [&] {
+            for (void *&block : blocks[next++]) {
+                block = allocate_written(size);
+            }
+        });
+        const size_t live = resident_bytes();
+        std::thread([&] {
+            for (std::vector<void *> &of_one : blocks) {
+                hak_free_batch(of_one.data(), of_one.size());
+            }
+        }).join();
+        std::thread([] { hak_purge(nullptr); }).join(); // has done nothing else
+        const size_t after = resident_bytes();
+        printf("%zu bytes: %.1f MiB of %.1f\n", size, (static_cast<double>(after) - static_cast<double>(before)) / MiB,
+               static_cast<double>(live - before) / MiB);
+        EXPECT_GE(live, before + count * each * 9 / 10) << size;
+        EXPECT_LE(after, before + 4 * MiB) << size;
+    }
+}
+
 /** Each thread leaves one block in a hundred, which keep its slabs. */
 TEST_F(ResidentThreads, WhatADeadOneLeftServesOthers)
 {
