@@ -94,6 +94,11 @@ void hak_i_rooms_remove(struct hak_slab **rooms, struct hak_slab *slab);
 struct hak_slab *hak_i_rooms_lowest(struct hak_slab *rooms);
 struct hak_slab *hak_i_rooms_next(struct hak_slab *rooms, const struct hak_slab *slab);
 
+/* ------------------------------------------------------------------------- give.c: many blocks are given back ---- */
+
+/* Blocks of the class that were on its stack; returns how many words of bitmaps they fell into. */
+unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count);
+
 /* ------------------------------------------------------------------------------------------- stack.c: stacks ---- */
 
 void hak_i_stacks_init(struct hak_heap *heap);
