@@ -18,7 +18,7 @@
 #define HAK_STATS(X)                                                                                                   \
     X(live_bytes,             "bytes", "blocks the program holds, each at its class size")                             \
     X(slack_bytes,            "bytes", "ends of slabs too short for a block, ends of large blocks past their size")    \
-    X(cached_bytes,           "bytes", "free blocks on the threads' stacks")                                           \
+    X(cached_bytes,           "bytes", "free blocks on the threads' stacks, or passed on by threads")                  \
     X(partial_bytes,          "bytes", "free or never used blocks in slabs, and empty slabs that heaps keep")          \
     X(remote_bytes,           "bytes", "blocks freed by another thread that their owner has not collected")            \
     X(clean_bytes,            "bytes", "free spans whose pages were never written or were given back")                 \

@@ -123,6 +123,15 @@ static void add_combined(struct hak_census *census, const struct hak_heap *heap)
         add_entry(census, &heap->combine.waiting[i]);
 }
 
+static void add_depots(struct hak_census *census, const struct hak_heaps *heaps)
+{
+    for (unsigned i = 0; i < HAK_POOL_CLASS_COUNT; i++) {
+        uint64_t count = hak_load_relaxed(&heaps->depots[i].count);
+        census->classes[HAK_TINY_CLASS_COUNT + i].stack_blocks += count;
+        census->classes[HAK_TINY_CLASS_COUNT + i].live_blocks -= count;
+    }
+}
+
 void hak_i_front_census(struct hak_census *census, const struct hak_process *process)
 {
     add_spans(census, process);
@@ -131,6 +140,7 @@ void hak_i_front_census(struct hak_census *census, const struct hak_process *pro
         add_stacks(census, heap);
         add_combined(census, heap);
     }
+    add_depots(census, &process->heaps);
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
         census->classes[i].live_blocks = hak_i_census_at_least_0(census->classes[i].live_blocks);
 }

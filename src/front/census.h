@@ -32,7 +32,7 @@ bool hak_i_front_next_span(const struct hak_process *process, size_t unit, struc
 struct hak_class_count {
     uint64_t slabs;
     uint64_t live_blocks;    /* with the program */
-    uint64_t stack_blocks;   /* free, on the stacks */
+    uint64_t stack_blocks;   /* free, on the stacks or in depots */
     uint64_t pending_blocks; /* freed by another thread, in a combining buffer or not collected yet */
     uint64_t free_blocks;    /* free in slabs, used before */
     uint64_t kept_blocks;    /* the part of free_blocks in slabs that are empty and kept */

@@ -79,8 +79,8 @@ static void say_parts(const struct hak_account *account, struct hak_page *page)
         hak_i_page_say(page, ", %u of them large with %b", stats->large_blocks, stats->large_bytes);
     hak_i_page_say(page, "; about %b is round-up\n", stats->round_up_bytes);
     hak_i_page_say(page, "  %15u  slack: ends of slabs and of large blocks\n", stats->slack_bytes);
-    hak_i_page_say(page, "  %15u  cached: free on the stacks of %u heap~, of which %u idle\n", stats->cached_bytes,
-                   stats->heaps, stats->idle_heaps);
+    hak_i_page_say(page, "  %15u  cached: free on the stacks of %u heap~, of which %u idle, or passed on\n",
+                   stats->cached_bytes, stats->heaps, stats->idle_heaps);
     hak_i_page_say(page, "  %15u  partial: free or never used in slabs, %b of it in empty ones that heaps keep\n",
                    stats->partial_bytes, hak_i_account_empty_slab_bytes(account));
     hak_i_page_say(page, "  %15u  remote: freed by another thread, not collected yet\n", stats->remote_bytes);

@@ -77,6 +77,8 @@ static void *find_double(void)
 {
     struct hak_heap *heap = hak_i_front_heap();
     void *block = heap == NULL || heap->busy ? NULL : hak_i_heap_find_double(heap);
+    if (block == NULL)
+        block = hak_i_heaps_find_double_passed(&hak_i_process.heaps);
     return block != NULL ? block : hak_i_heaps_find_double_idle(&hak_i_process.heaps);
 }
 

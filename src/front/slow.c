@@ -253,10 +253,10 @@ HAK_INLINE bool free_foreign(struct hak_heap_hot *heap, uint32_t id, void *block
            (hak_i_heap_may_keep(id) ? keep(heap, id, block) : hak_i_heap_combine(heap, id, block));
 }
 
-/* Where free_foreign() had no room for the block on a stack. */
+/* Where free_foreign() had no stack for the block. */
 HAK_INLINE bool goes_home(struct hak_heap_hot *heap, uint32_t id, void *block)
 {
-    return hak_i_heap_is_foreign(heap, id) && hak_i_heap_may_keep(id) && hak_i_heap_has_no_room(heap, id, block) &&
+    return hak_i_heap_is_foreign(heap, id) && hak_i_heap_may_keep(id) && hak_i_heap_has_no_stack(heap, id) &&
            hak_i_heap_combine(heap, id, block);
 }
 

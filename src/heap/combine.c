@@ -173,9 +173,8 @@ static void turn_to_word(struct hak_heap *heap, unsigned class_index, uintptr_t 
     heap->combine.open |= (uint64_t)1 << class_index;
 }
 
-void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block)
+void hak_i_combine_add(struct hak_heap *heap, unsigned class_index, void *block)
 {
-    unsigned class_index = hak_i_heap_class_of_id(id);
     struct place place = place_of(heap->heaps, &hak_i_slab_classes[class_index], (uintptr_t)block);
     struct hak_combine_entry *entry = &heap->combine.current[class_index];
     if (entry->key != place.slab_start + place.word)
@@ -187,9 +186,23 @@ void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block)
         publish_entry(heap, entry);
 }
 
+/* A heap that allocates from the class, and whose stack is full, passes older blocks on. */
+static bool keep_after_passing_on(struct hak_heap *heap, uint32_t id, void *block)
+{
+    unsigned class_index = hak_i_heap_class_of_id(id);
+    bool passes = hak_i_heap_may_keep(id) && heap->stacks[class_index].capacity != 0 &&
+                  hak_i_heap_has_no_room(&heap->hot, id, block) && hak_i_depot_has_room(heap->heaps, class_index);
+    if (!passes)
+        return false;
+    hak_count(&heap->counts.flushes, 1);
+    return hak_i_stack_make_room(heap, class_index) &&
+           hak_i_heap_keep(&heap->hot, id, hak_i_heap_slab_at(heap->heaps, (uintptr_t)block), block);
+}
+
 void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block)
 {
     hak_i_heap_enter(heap);
-    hak_i_combine_add(heap, id, block);
+    if (!keep_after_passing_on(heap, id, block))
+        hak_i_combine_add(heap, hak_i_heap_class_of_id(id), block);
     hak_i_heap_leave(heap);
 }

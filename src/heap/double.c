@@ -29,23 +29,23 @@ static void sort(void **blocks, unsigned count)
     }
 }
 
-static void *double_in(const struct hak_heap *heap, unsigned class_index, void **scratch)
+/* At most HAK_STACK_SLOTS_MAX. */
+static void *double_among(const struct hak_heaps *heaps, void *const *blocks, unsigned count)
 {
-    unsigned count = hak_i_stack_count(heap, class_index);
-    memcpy(scratch, heap->stacks[class_index].first, count * sizeof *scratch);
+    static void *scratch[HAK_STACK_SLOTS_MAX]; /* for the one thread that ends the process */
+    memcpy(scratch, blocks, count * sizeof *scratch);
     sort(scratch, count);
     for (unsigned i = 0; i < count; i++)
-        if ((i + 1 < count && scratch[i] == scratch[i + 1]) || hak_i_heap_knows_free(heap->heaps, scratch[i]))
+        if ((i + 1 < count && scratch[i] == scratch[i + 1]) || hak_i_heap_knows_free(heaps, scratch[i]))
             return scratch[i];
     return NULL;
 }
 
 static void *double_on_stacks(const struct hak_heap *heap)
 {
-    static void *scratch[HAK_STACK_SLOTS_MAX]; /* for the one thread that ends the process */
     void *found = NULL;
     for (unsigned i = 0; i < HAK_CLASS_COUNT && found == NULL; i++)
-        found = double_in(heap, i, scratch);
+        found = double_among(heap->heaps, heap->stacks[i].first, hak_i_stack_count(heap, i));
     return found;
 }
 
@@ -92,5 +92,15 @@ void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps)
     for (struct hak_heap *heap = heaps->idle_newest; heap != NULL && found == NULL; heap = heap->next_idle)
         found = hak_i_heap_find_double(heap);
     hak_i_base_unlock(&heaps->lock);
+    return found;
+}
+
+void *hak_i_heaps_find_double_passed(struct hak_heaps *heaps)
+{
+    void *found = NULL;
+    for (unsigned i = HAK_TINY_CLASS_COUNT; i < HAK_CLASS_COUNT && found == NULL; i++) {
+        void *blocks[HAK_DEPOT_SLOTS];
+        found = double_among(heaps, blocks, hak_i_depot_copy(heaps, i, blocks));
+    }
     return found;
 }

@@ -5,12 +5,18 @@
 
 #define PREFETCH_AHEAD 8
 
+/* Blocks of other heaps among those that are given back. */
+struct foreign {
+    unsigned count;
+    void *blocks[HAK_BATCH_MAX];
+};
+
 /* A block of another heap; or one whose slab is gone: it was freed twice. */
-static void send_home(struct hak_heap *heap, uint32_t id, unsigned class_index, void *block)
+static void put_aside(struct hak_heap *heap, struct foreign *foreign, uint32_t id, unsigned class_index, void *block)
 {
     bool is_of_class = hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == class_index;
     if (is_of_class && hak_i_heap_may_keep(id))
-        hak_i_combine_add(heap, id, block);
+        foreign->blocks[foreign->count++] = block;
     else
         hak_i_heap_note(heap, block, class_index, false);
 }
@@ -61,13 +67,16 @@ static void prefetch_record(const struct hak_heap *heap, const void *block)
     __builtin_prefetch(&slab->free_count, 1);
 }
 
-unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+/* Those of this heap; returns how many words of bitmaps all fell into. */
+static unsigned give_own(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count,
+                         struct foreign *foreign)
 {
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
     uint32_t own_id = heap->hot.id | class_index * HAK_BIN_BYTES;
     for (unsigned i = 0; i < PREFETCH_AHEAD && i < count; i++)
         prefetch_record(heap, blocks[i]);
     unsigned words = 0;
+    foreign->count = 0;
     for (unsigned i = 0; i < count; words++) {
         if (i + PREFETCH_AHEAD < count)
             prefetch_record(heap, blocks[i + PREFETCH_AHEAD]);
@@ -76,7 +85,31 @@ unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, voi
         if (HAK_LIKELY(id == own_id))
             i += give_word(heap, (struct hak_slab *)hak_i_registry_record(registry, unit), blocks + i, count - i);
         else
-            send_home(heap, id, class_index, blocks[i++]);
+            put_aside(heap, foreign, id, class_index, blocks[i++]);
     }
     return words;
+}
+
+static void send_home(struct hak_heap *heap, unsigned class_index, const struct foreign *foreign, unsigned first)
+{
+    for (unsigned i = first; i < foreign->count; i++)
+        hak_i_combine_add(heap, class_index, foreign->blocks[i]);
+}
+
+unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+{
+    struct foreign foreign;
+    unsigned words = give_own(heap, class_index, blocks, count, &foreign);
+    unsigned passed = 0;
+    if (foreign.count != 0)
+        passed = hak_i_depot_put(heap->heaps, class_index, foreign.blocks, foreign.count);
+    send_home(heap, class_index, &foreign, passed);
+    return words;
+}
+
+void hak_i_heap_send_home(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count)
+{
+    struct foreign foreign;
+    give_own(heap, class_index, blocks, count, &foreign);
+    send_home(heap, class_index, &foreign, 0);
 }

@@ -125,7 +125,9 @@ static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
 static unsigned gather(struct hak_heap *heap, unsigned class_index, void **end, unsigned count)
 {
     hak_i_heap_drain(heap, class_index, count);
-    unsigned taken = take_from_rooms(heap, class_index, end, count);
+    unsigned taken = hak_i_depot_take(heap->heaps, class_index, end, count);
+    if (taken == 0)
+        taken = take_from_rooms(heap, class_index, end, count);
     if (taken != 0)
         return taken;
     bool bound = hak_i_heap_bind_empty(heap, class_index) || bind_from_sleeper(heap, class_index) ||
@@ -219,6 +221,7 @@ void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
 void hak_i_heap_settle(struct hak_heap *heap)
 {
     hak_i_stacks_flush_all(heap);
+    hak_i_depots_empty(heap);
     hak_i_combine_publish_all(heap);
     hak_i_heap_drain_all(heap);
 }

@@ -110,6 +110,9 @@ void *hak_i_heap_find_double(struct hak_heap *heap);
 /* The same for idle heaps. */
 void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps);
 
+/* The same for what waits in depots. */
+void *hak_i_heaps_find_double_passed(struct hak_heaps *heaps);
+
 /*
  * The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2, 6 for H4; 0 when all hold. For a heap
  * at rest.

@@ -179,6 +179,14 @@ HAK_INLINE bool hak_i_heap_keep(struct hak_heap_hot *heap, uint32_t id, const st
     return true;
 }
 
+/* Whether the heap does not allocate from the class of pool's of another heap's block, and so cannot keep it. */
+HAK_INLINE bool hak_i_heap_has_no_stack(const struct hak_heap_hot *heap, uint32_t id)
+{
+    const struct hak_bin *bin = &heap->bins[hak_i_heap_class_of_id(id)];
+    void **top = hak_load_relaxed(&bin->top);
+    return top == bin->full && top[-1] == NULL;
+}
+
 /* Whether the block was not kept because the class's stack is full, and for nothing else that the stack tells. */
 HAK_INLINE bool hak_i_heap_has_no_room(const struct hak_heap_hot *heap, uint32_t id, const void *block)
 {

@@ -96,8 +96,14 @@ struct hak_slab *hak_i_rooms_next(struct hak_slab *rooms, const struct hak_slab 
 
 /* ------------------------------------------------------------------------- give.c: many blocks are given back ---- */
 
-/* Blocks of the class that were on its stack; returns how many words of bitmaps they fell into. */
+/*
+ * Up to HAK_BATCH_MAX blocks of the class that were on its stack. Those of other heaps wait in the depot, if that has
+ * room. Returns how many words of bitmaps they fell into.
+ */
 unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count);
+
+/* The same, and none of them waits. */
+void hak_i_heap_send_home(struct hak_heap *heap, unsigned class_index, void *const *blocks, unsigned count);
 
 /* ------------------------------------------------------------------------------------------- stack.c: stacks ---- */
 
@@ -156,7 +162,28 @@ void hak_i_combine_publish_all(struct hak_heap *heap);
 void hak_i_combine_abandon_open(struct hak_heap *heap);
 
 /* Adds a block of another heap; what is in its way is published. */
-void hak_i_combine_add(struct hak_heap *heap, uint32_t id, void *block);
+void hak_i_combine_add(struct hak_heap *heap, unsigned class_index, void *block);
+
+/* ------------------------------------------------------- depot.c: what passes from thread to thread, in between ----
+ */
+
+/* Puts up to `count` blocks of the class below `end`, as hak_i_slab_take() does; how many. */
+unsigned hak_i_depot_take(struct hak_heaps *heaps, unsigned class_index, void **end, unsigned count);
+
+/* Leaves blocks of one of pool's classes there, the first ones as far as there is room; how many. */
+unsigned hak_i_depot_put(struct hak_heaps *heaps, unsigned class_index, void *const *blocks, unsigned count);
+
+/* What waits there, up to HAK_DEPOT_SLOTS blocks, is copied; how many. */
+unsigned hak_i_depot_copy(struct hak_heaps *heaps, unsigned class_index, void **blocks);
+
+/* A hint. */
+bool hak_i_depot_has_room(struct hak_heaps *heaps, unsigned class_index);
+
+/* Now and then: what no heap wanted since the last look goes home. */
+void hak_i_depot_look(struct hak_heap *heap, unsigned class_index);
+
+/* All that waits in depots goes home, but for what another thread is about to take. */
+void hak_i_depots_empty(struct hak_heap *heap);
 
 /* --------------------------------------------------------- asleep.c: slabs that came back to heaps at rest ---- */
 

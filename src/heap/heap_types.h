@@ -156,6 +156,19 @@ struct hak_heap {
     void *inline_slots[HAK_CLASS_COUNT][HAK_STACK_SENTINELS + HAK_INLINE_SLOTS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
 };
 
+/*
+ * Blocks of one of pool's classes that heaps other than their slabs' have passed on, for any heap to take: at most so
+ * many, and a largest stack's bytes.
+ */
+#define HAK_DEPOT_SLOTS 64
+
+struct hak_depot {
+    bool open;      /* atomic: a thread is at it, in slow work; guards count and blocks */
+    bool wanted;    /* atomic: since someone looked last */
+    unsigned count; /* atomic (relaxed) for a look at it closed */
+    void *blocks[HAK_DEPOT_SLOTS];
+} HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
+
 /* All heaps of the process. */
 struct hak_heaps {
     struct hak_lock lock; /* guards the lists and `held` */
@@ -169,6 +182,8 @@ struct hak_heaps {
     struct hak_heap *idle_oldest;
     uint32_t heap_count; /* atomic for readers */
     uint32_t idle_count; /* atomic for readers */
+    uint64_t passed;     /* atomic: a bit per class of pool's whose depot was ever used */
+    struct hak_depot depots[HAK_POOL_CLASS_COUNT];
 };
 
 #endif

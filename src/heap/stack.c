@@ -186,6 +186,7 @@ static void look(struct hak_heap *heap)
     if (!stack->used)
         shrink(heap, heap->look_at);
     stack->used = false;
+    hak_i_depot_look(heap, heap->look_at);
     heap->look_at = (heap->look_at + 1) % HAK_CLASS_COUNT;
 }
 

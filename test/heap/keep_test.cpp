@@ -51,13 +51,14 @@ TEST_F(HeapKeep, AHeapThatOnlyFreesKeepsNothing)
     EXPECT_EQ(other_->counts.remote_frees, blocks.size());
 }
 
-TEST_F(HeapKeep, AFullStackSendsTheRestHome)
+TEST_F(HeapKeep, AFullStackPassesOnOrSendsHomeTheRest)
 {
     start(CLASS_8K);
     std::vector<void *> blocks = alloc_many(CLASS_8K, 2000);
     machine_.free_all(other_, blocks);
     EXPECT_LE(stack_count(other_, CLASS_8K), other_->stacks[CLASS_8K].capacity);
-    EXPECT_EQ(other_->counts.remote_frees + stack_count(other_, CLASS_8K), blocks.size());
+    EXPECT_EQ(machine_.passed(CLASS_8K).size(), size_t{HAK_DEPOT_SLOTS});
+    EXPECT_EQ(other_->counts.remote_frees + HAK_DEPOT_SLOTS + stack_count(other_, CLASS_8K), blocks.size());
     EXPECT_TRUE(machine_.is_sound());
 }
 

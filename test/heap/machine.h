@@ -60,7 +60,7 @@ public:
             return hak_i_heap_combine(heap, id, block);
         }
         return hak_i_heap_keep(heap, id, slab_of(block), block) ||
-               (hak_i_heap_has_no_room(heap, id, block) && hak_i_heap_combine(heap, id, block));
+               (hak_i_heap_has_no_stack(heap, id) && hak_i_heap_combine(heap, id, block));
     }
 
     void free(hak_heap *heap, void *block)
@@ -123,6 +123,13 @@ public:
         std::for_each(std::begin(heap->combine.waiting), std::end(heap->combine.waiting), body);
     }
 
+    std::vector<void *> passed(unsigned class_index)
+    {
+        std::vector<void *> blocks(HAK_DEPOT_SLOTS);
+        blocks.resize(hak_i_depot_copy(&heaps, class_index, blocks.data()));
+        return blocks;
+    }
+
     /** Blocks in the program's hands, while every heap is at rest. */
     size_t live_blocks() const
     {
@@ -139,6 +146,9 @@ public:
             }
             for_each_entry(heap, [&](const hak_combine_entry &entry) { live -= hak_bits_count(entry.bits); });
         });
+        for (const hak_depot &depot : heaps.depots) {
+            live -= depot.count;
+        }
         return live;
     }
 
@@ -169,8 +179,9 @@ public:
     hak_heaps heaps = {};
 
 private:
-    /** Contract E for stacks and combining buffers: their blocks are distinct, carved, and free nowhere else. */
-    bool each_block_is_in_one_place() const
+    /** Contract E for stacks, depots and combining buffers: their blocks are distinct, carved, and free nowhere else.
+     */
+    bool each_block_is_in_one_place()
     {
         bool sound = true;
         std::set<std::pair<hak_slab *, unsigned>> seen;
@@ -195,6 +206,12 @@ private:
                 }
             });
         });
+        for (unsigned i = HAK_TINY_CLASS_COUNT; i < HAK_CLASS_COUNT; i++) {
+            for (void *block : passed(i)) {
+                check(slab_of(block), hak_i_slab_index(slab_of(block), address_of(block)));
+                sound = sound && slab_of(block)->class_index == i;
+            }
+        }
         return sound;
     }
 
