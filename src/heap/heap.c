@@ -9,6 +9,10 @@
 /* Slabs looked at by one drain that is not served before. */
 #define DRAIN_SLABS_MAX 16
 
+/* Until a heap has filled a slab of a class, a refill carves no more beyond its need: so many, or such a part of it. */
+#define CARVED_MIN 4
+#define CARVED_PART 4
+
 /* ---------------------------------------------------------------------------------------------------- giving ---- */
 
 void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, bool never_allocated)
@@ -100,17 +104,29 @@ static bool bind_after_giving_back(struct hak_heap *heap, unsigned class_index)
     return hak_i_heap_bind_new(heap, class_index);
 }
 
+/* How many blocks a refill takes from a slab, of which it wants `count`, and needs `needed` at once. */
+static unsigned share_of(const struct hak_stack *stack, const struct hak_slab *slab, unsigned count, unsigned needed)
+{
+    unsigned part = slab->carved / CARVED_PART;
+    unsigned carved = part > CARVED_MIN ? part : CARVED_MIN;
+    unsigned share = slab->free_count + (carved > needed ? carved : needed);
+    return stack->filled || count < share ? count : share;
+}
+
 /* As hak_i_slab_take(). */
-static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, void **end, unsigned count)
+static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, void **end, unsigned count,
+                                unsigned needed)
 {
     struct hak_stack *stack = &heap->stacks[class_index];
     unsigned taken = 0;
     while (stack->rooms != NULL && taken < count) {
         struct hak_slab *slab = hak_i_rooms_lowest(stack->rooms);
         hak_i_heap_before_taking(heap, stack, slab);
-        taken += hak_i_slab_take(slab, count - taken, end - taken);
-        if (!hak_i_slab_has_room(slab))
-            hak_i_heap_unlist(heap, slab);
+        taken += hak_i_slab_take(slab, share_of(stack, slab, count - taken, needed), end - taken);
+        if (hak_i_slab_has_room(slab))
+            break;
+        stack->filled = true;
+        hak_i_heap_unlist(heap, slab);
     }
     return taken;
 }
@@ -122,18 +138,18 @@ static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
 }
 
 /* Drain, refill, bind: what is there already comes before fresh memory. */
-static unsigned gather(struct hak_heap *heap, unsigned class_index, void **end, unsigned count)
+static unsigned gather(struct hak_heap *heap, unsigned class_index, void **end, unsigned count, unsigned needed)
 {
     hak_i_heap_drain(heap, class_index, count);
     unsigned taken = hak_i_depot_take(heap->heaps, class_index, end, count);
     if (taken == 0)
-        taken = take_from_rooms(heap, class_index, end, count);
+        taken = take_from_rooms(heap, class_index, end, count, needed);
     if (taken != 0)
         return taken;
     bool bound = hak_i_heap_bind_empty(heap, class_index) || bind_from_sleeper(heap, class_index) ||
                  hak_i_heap_take_over(heap, class_index) || hak_i_heap_bind_new(heap, class_index) ||
                  bind_after_giving_back(heap, class_index);
-    return bound ? take_from_rooms(heap, class_index, end, count) : 0;
+    return bound ? take_from_rooms(heap, class_index, end, count, needed) : 0;
 }
 
 /*
@@ -155,7 +171,8 @@ size_t hak_i_heap_alloc_many(struct hak_heap *heap, unsigned class_index, void *
     hak_count(&heap->counts.refills, 1);
     hak_i_combine_publish_all(heap);
     bool whole = hak_i_stack_adapt(heap, class_index, false);
-    unsigned taken = gather(heap, class_index, end, batch_size(heap, class_index, whole, count));
+    unsigned size = batch_size(heap, class_index, whole, count);
+    unsigned taken = gather(heap, class_index, end, size, whole || count > size ? size : (unsigned)count);
     unsigned served = taken < count ? taken : (unsigned)count;
     for (unsigned i = 0; i < served; i++)
         out[i] = *--end;

@@ -60,6 +60,7 @@ struct hak_stack {
     uint32_t run;           /* slow events of the same kind in a row */
     bool flushed_last;      /* the kind: a flush, not a refill */
     bool used;              /* since the class was last looked at */
+    bool filled;            /* a slab of the class was used to its end: the heap needs many blocks */
 };
 
 /*

@@ -84,6 +84,26 @@ TEST_F(HeapStack, ARefillLeavesRoomForWhatComesBack)
     EXPECT_EQ(heap_->counts.flushes, 0u);
 }
 
+TEST_F(HeapStack, LittleMoreIsCarvedThanWasAskedForUntilASlabIsFull)
+{
+    for (unsigned class_index : {CLASS_64, CLASS_1K}) {
+        unsigned blocks = hak_i_slab_classes[class_index].block_count;
+        hak_slab *slab = machine_.slab_of(alloc(class_index));
+        for (unsigned asked = 1; slab->carved < blocks; asked++) {
+            ASSERT_LE(slab->carved, asked + std::max(asked / 4, 4u) + 1);
+            alloc(class_index);
+        }
+        alloc_many(class_index, count(class_index) + 1);
+        EXPECT_GT(count(class_index), 16u) << "then whole batches";
+    }
+}
+
+TEST_F(HeapStack, WhatIsAskedForAtOnceIsCarvedAtOnce)
+{
+    void *blocks[HAK_BATCH_MAX];
+    EXPECT_EQ(hak_i_heap_alloc_many(heap_, CLASS_64, blocks, HAK_BATCH_MAX), size_t{HAK_BATCH_MAX});
+}
+
 TEST_F(HeapStack, AFlushTakesTheOldestAndLeavesTheNewestInOrder)
 {
     std::vector<void *> blocks = alloc_many(CLASS_1K, 300);
