@@ -11,22 +11,30 @@ void hak_i_slab_init(struct hak_slabs *slabs, struct hak_arena *arena)
     hak_i_base_lock_init(&slabs->lock, HAK_RANK_RECORDS);
 }
 
-static struct hak_slab *new_record(struct hak_slabs *slabs)
+/* Up to `count` records; how many. */
+static size_t new_records(struct hak_slabs *slabs, struct hak_slab **out, size_t count)
 {
+    size_t got = 0;
     hak_i_base_lock(&slabs->lock);
-    struct hak_slab *slab = slabs->unused;
-    if (slab != NULL)
-        slabs->unused = slab->next;
+    for (; got < count && slabs->unused != NULL; slabs->unused = slabs->unused->next)
+        out[got++] = slabs->unused;
     hak_i_base_unlock(&slabs->lock);
-    return slab != NULL ? slab : (struct hak_slab *)hak_i_meta_carve(slabs->arena->meta, sizeof *slab);
+    while (got < count && (out[got] = (struct hak_slab *)hak_i_meta_carve(slabs->arena->meta, sizeof **out)) != NULL)
+        got++;
+    return got;
 }
 
-static void retire_record(struct hak_slabs *slabs, struct hak_slab *slab)
+/* They are marked as unused; the first is taken next. */
+static void retire_records(struct hak_slabs *slabs, struct hak_slab *const *records, size_t count)
 {
-    hak_store_relaxed(&slab->state, HAK_SLAB_UNUSED);
+    if (count == 0)
+        return;
     hak_i_base_lock(&slabs->lock);
-    slab->next = slabs->unused;
-    slabs->unused = slab;
+    while (count != 0) {
+        struct hak_slab *slab = records[--count];
+        slab->next = slabs->unused;
+        slabs->unused = slab;
+    }
     hak_i_base_unlock(&slabs->lock);
 }
 
@@ -58,15 +66,6 @@ static void set_up(struct hak_slabs *slabs, struct hak_slab *slab, size_t first,
     hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
 }
 
-/* Up to `count` records; how many. */
-static size_t new_records(struct hak_slabs *slabs, struct hak_slab **out, size_t count)
-{
-    size_t got = 0;
-    while (got < count && (out[got] = new_record(slabs)) != NULL)
-        got++;
-    return got;
-}
-
 size_t hak_i_slab_acquire_row(struct hak_slabs *slabs, size_t bytes, struct hak_slab **out, size_t count)
 {
     size_t units = bytes >> HAK_UNIT_SHIFT;
@@ -79,8 +78,7 @@ size_t hak_i_slab_acquire_row(struct hak_slabs *slabs, size_t bytes, struct hak_
         spans = 0;
     for (size_t i = 0; i < spans; i++)
         set_up(slabs, out[i], first + i * units, units, clean);
-    for (size_t i = spans; i < records; i++)
-        retire_record(slabs, out[i]);
+    retire_records(slabs, out + spans, records - spans);
     return spans;
 }
 
@@ -117,7 +115,7 @@ void hak_i_slab_release_row(struct hak_slabs *slabs, struct hak_slab *const *row
     struct row joined = {0};
     for (size_t i = 0; i < count; i++) {
         struct row next = row_of(slabs, row[i]);
-        retire_record(slabs, row[i]);
+        hak_store_relaxed(&row[i]->state, HAK_SLAB_UNUSED);
         if (join(&joined, next))
             continue;
         if (joined.units != 0)
@@ -125,6 +123,7 @@ void hak_i_slab_release_row(struct hak_slabs *slabs, struct hak_slab *const *row
         joined = next;
     }
     hak_i_arena_release(slabs->arena, joined.first, joined.units, joined.written_units);
+    retire_records(slabs, row, count);
 }
 
 void hak_i_slab_release(struct hak_slabs *slabs, struct hak_slab *slab)
