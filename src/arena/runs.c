@@ -4,8 +4,8 @@
 #include "base/bitmap.h"
 
 /*
- * Node n has the children 2n and 2n + 1; 1 is the root, `leaves` the first leaf. In memory, the nodes of the lowest
- * levels lie subtree by subtree, each without its root, behind all that are above: a way from the root to a leaf
+ * Node n has the children 2n and 2n + 1; 1 is over all units, `leaves` the first leaf. In memory, the nodes of the
+ * lowest levels lie subtree by subtree, each without its root, behind all that are above: a way from the top to a leaf
  * crosses two or three pages, where in the order of the numbers each of the lowest levels would be a page of its own.
  * Two children of one node are neighbours.
  */
@@ -59,6 +59,8 @@ void hak_i_runs_init(struct hak_runs *runs, void *memory, size_t units, size_t p
                               .leaves = leaves,
                               .subtrees = subtrees_for(leaves),
                               .subtree_level = hak_bits_highest(subtrees_for(leaves)),
+                              .root = full ? 1 : leaves,
+                              .root_span = full ? (uint32_t)(leaves * HAK_RUNS_LEAF_UNITS) : HAK_RUNS_LEAF_UNITS,
                               .phase = phase,
                               .inverted = full};
     touch(runs);
@@ -167,7 +169,7 @@ static void refresh(struct hak_runs *runs, size_t first, size_t count)
     uint32_t half = HAK_RUNS_LEAF_UNITS;
     from = (runs->leaves + from) / 2;
     to = (runs->leaves + to) / 2;
-    for (; changed && to >= 1; from /= 2, to /= 2, half *= 2) {
+    for (; changed && from >= runs->root; from /= 2, to /= 2, half *= 2) {
         changed = false;
         for (size_t node = from; node <= to; node++)
             changed |= node_store(runs, node, 2 * half, node_summary(runs, node, half));
@@ -183,8 +185,19 @@ static void change(struct hak_runs *runs, size_t first, size_t count, bool store
     refresh(runs, first, count);
 }
 
+/* Most of a range is never in use: the path to the root is as long as what is in use is high. */
+static void raise_root(struct hak_runs *runs, size_t end)
+{
+    while (end > runs->root_span) {
+        runs->root /= 2;
+        runs->root_span *= 2;
+        node_store(runs, runs->root, runs->root_span, node_summary(runs, runs->root, runs->root_span / 2));
+    }
+}
+
 void hak_i_runs_add(struct hak_runs *runs, size_t first, size_t count)
 {
+    raise_root(runs, first + count);
     change(runs, first, count, !runs->inverted);
 }
 
@@ -246,31 +259,31 @@ static size_t find_below(struct search *search, size_t node, size_t first, uint3
     return found != HAK_NO_UNIT ? found : find_below(search, 2 * node + 1, first + half, half);
 }
 
-static uint32_t whole_span(const struct hak_runs *runs)
+static size_t find_in_set(struct search *search)
 {
-    return (uint32_t)(runs->leaves * HAK_RUNS_LEAF_UNITS);
+    return find_below(search, search->runs->root, 0, search->runs->root_span);
 }
 
 size_t hak_i_runs_find(const struct hak_runs *runs, size_t count, size_t align)
 {
     struct search search = {.runs = runs, .count = count, .align = align};
-    size_t found = find_below(&search, 1, 0, whole_span(runs));
+    size_t found = find_in_set(&search);
     if (found != HAK_NO_UNIT || search.bad_fits <= BAD_FITS_MAX)
         return found;
     struct search wider = {.runs = runs, .count = count + align - 1, .align = 1};
-    found = find_below(&wider, 1, 0, whole_span(runs));
+    found = find_in_set(&wider);
     return found == HAK_NO_UNIT ? found : hak_round_up(found + runs->phase, align) - runs->phase;
 }
 
 size_t hak_i_runs_find_from(const struct hak_runs *runs, size_t from, size_t count)
 {
     struct search search = {.runs = runs, .count = count, .align = 1, .from = from};
-    return find_below(&search, 1, 0, whole_span(runs));
+    return find_in_set(&search);
 }
 
 size_t hak_i_runs_longest(const struct hak_runs *runs)
 {
-    return node_at(runs, 1, whole_span(runs)).longest;
+    return node_at(runs, runs->root, runs->root_span).longest;
 }
 
 size_t hak_i_runs_length(const struct hak_runs *runs, size_t first, size_t limit)
@@ -305,15 +318,24 @@ static bool same(struct hak_run a, struct hak_run b)
     return a.head == b.head && a.longest == b.longest && a.tail == b.tail;
 }
 
+/* Above the root, only what lies below it is in the set. */
+static bool is_node_right(const struct hak_runs *runs, size_t node, uint32_t span)
+{
+    bool above_root = node < runs->root && hak_is_power_of_two(node);
+    if (above_root)
+        return node_at(runs, 2 * node + 1, span / 2).longest == 0;
+    return same(node_at(runs, node, span), node_summary(runs, node, span / 2));
+}
+
 bool hak_i_runs_audit(const struct hak_runs *runs)
 {
     for (size_t leaf = 0; leaf < runs->leaves; leaf++)
         if (!same(node_at(runs, runs->leaves + leaf, HAK_RUNS_LEAF_UNITS), leaf_summary(runs, leaf)))
             return false;
-    uint32_t span = whole_span(runs);
+    uint32_t span = (uint32_t)(runs->leaves * HAK_RUNS_LEAF_UNITS);
     for (size_t level = 1; level < runs->leaves; level *= 2, span /= 2)
         for (size_t node = level; node < 2 * level; node++)
-            if (!same(node_at(runs, node, span), node_summary(runs, node, span / 2)))
+            if (!is_node_right(runs, node, span))
                 return false;
     return true;
 }

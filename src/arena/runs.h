@@ -24,10 +24,12 @@ struct hak_run {
  */
 struct hak_runs {
     uint64_t *words;        /* a bit per unit; for an inverted set, a bit per missing unit */
-    struct hak_run *nodes;  /* those of one subtree lie together; nodes[1] is the root of all */
+    struct hak_run *nodes;  /* those of one subtree lie together; nodes[1] is over all units */
     size_t leaves;          /* a power of two */
     size_t subtrees;        /* a power of two, and the number of the first one's root */
     unsigned subtree_level; /* the roots' */
+    size_t root;            /* the lowest node over all that was ever in the set; those above it are not kept up */
+    uint32_t root_span;     /* its units */
     size_t phase;           /* units by which unit 0 is past a multiple of every alignment asked for */
     bool inverted;
 };

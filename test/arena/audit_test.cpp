@@ -86,9 +86,10 @@ TEST_F(ArenaAudit, A4SeesACleanUnitThatIsNotZero)
 TEST_F(ArenaAudit, A5SeesATreeThatDisagreesWithItsBits)
 {
     for (hak_runs *runs : {&space.arena.reserve, &space.arena.free, &space.arena.dirty}) {
-        runs->nodes[1].longest++;
+        hak_run &first_leaf = runs->nodes[2 * (runs->subtrees - 1) + runs->leaves / runs->subtrees];
+        first_leaf.longest++;
         EXPECT_EQ(audit(), TREES_AGREE);
-        runs->nodes[1].longest--;
+        first_leaf.longest--;
     }
     EXPECT_EQ(audit(), SOUND);
 }

@@ -241,6 +241,15 @@ TEST(ArenaRunsAudit, SeesABitThatTheTreeMisses)
     }
 }
 
+TEST(ArenaRunsAudit, SeesWhatLiesBesideTheRoot)
+{
+    Model model(4096, 0, false);
+    model.set(512, 100, true);
+    ASSERT_TRUE(hak_i_runs_audit(&model.runs));
+    model.runs.root *= 2; // over the first leaf alone
+    EXPECT_FALSE(hak_i_runs_audit(&model.runs));
+}
+
 TEST(ArenaRunsAudit, SeesEveryWrongNode)
 {
     for (size_t units : {size_t{4096}, size_t{66048}}) {
