@@ -121,6 +121,7 @@ static uint32_t longest_in_word(uint64_t word)
     return length;
 }
 
+/* A run at either end of a word is part of `open`; those inside it are looked for. */
 static struct hak_run leaf_summary(const struct hak_runs *runs, size_t leaf)
 {
     struct hak_run run = {0};
@@ -131,11 +132,13 @@ static struct hak_run leaf_summary(const struct hak_runs *runs, size_t leaf)
             open += 64;
             continue;
         }
-        open += hak_bits_lowest(~word);
-        if (run.head == 0 && open == i * 64 + hak_bits_lowest(~word))
+        uint32_t first_gap = hak_bits_lowest(~word), last_gap = hak_bits_highest(~word);
+        open += first_gap;
+        if (run.head == 0 && open == i * 64 + first_gap)
             run.head = open;
-        run.longest = larger(run.longest, larger(open, longest_in_word(word)));
-        open = 63 - hak_bits_highest(~word);
+        uint64_t inside = word & hak_bits_range(first_gap, last_gap - first_gap + 1);
+        run.longest = larger(run.longest, larger(open, longest_in_word(inside)));
+        open = 63 - last_gap;
     }
     run.tail = open;
     run.longest = larger(run.longest, open);
