@@ -65,7 +65,7 @@ struct hak_slab *hak_i_heap_pop_empty(struct hak_heap *heap)
 /* Gives several back at once: the newest, for a heap that is torn down from its lowest slab on keeps that. */
 static void make_room_for_empty(struct hak_heap *heap)
 {
-    unsigned left = HAK_HEAP_EMPTIES / 2;
+    unsigned left = HAK_HEAP_EMPTIES / 4;
     if (heap->empty_count < HAK_HEAP_EMPTIES)
         return;
     for (unsigned i = left; i < HAK_HEAP_EMPTIES; i++)

@@ -79,11 +79,23 @@ TEST_F(Heap, KeepsUpTo8EmptySlabsForAnyClass)
     hak_i_heap_purge(heap_);
     free_all(alloc_many(CLASS_64, blocks_of_slabs(CLASS_64, 20)));
     EXPECT_LE(heap_->empty_count, unsigned{HAK_HEAP_EMPTIES});
-    EXPECT_GT(heap_->empty_count, unsigned{HAK_HEAP_EMPTIES} / 2) << "half of them go at a time";
+    EXPECT_GT(heap_->empty_count, unsigned{HAK_HEAP_EMPTIES} / 4);
     size_t held = machine_.held_units();
     alloc_many(CLASS_128, blocks_of_slabs(CLASS_128, heap_->empty_count));
     EXPECT_EQ(heap_->empty_count, 0u);
     EXPECT_EQ(machine_.held_units(), held) << "the arena was not asked";
+}
+
+TEST_F(Heap, KeepsAQuarterOfTheEmptySlabsWhenTheOthersGoBack)
+{
+    bool full = false;
+    unsigned least = HAK_HEAP_EMPTIES;
+    for (void *block : alloc_many(CLASS_64, blocks_of_slabs(CLASS_64, 40))) {
+        free_all({block});
+        full |= heap_->empty_count == HAK_HEAP_EMPTIES;
+        least = full ? std::min(least, heap_->empty_count) : least;
+    }
+    EXPECT_EQ(least, unsigned{HAK_HEAP_EMPTIES} / 4 + 1) << "and the one that did not fit";
 }
 
 TEST_F(Heap, TakesASixteenthOfWhatItHasAtOnce)
