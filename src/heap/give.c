@@ -31,8 +31,11 @@ static unsigned run_length(const struct hak_class *of, void *const *blocks, unsi
     unsigned in_word = (word_end < of->block_count ? word_end : of->block_count) - index;
     void *const *end = blocks + (count < in_word ? count : in_word);
     void *const *next = blocks + 1;
-    for (; next != end && (uintptr_t)*next == expected; next++)
-        expected += of->block_bytes;
+    size_t size = of->block_bytes;
+    for (; end - next >= 2 && (uintptr_t)next[0] == expected && (uintptr_t)next[1] == expected + size; next += 2)
+        expected += 2 * size;
+    if (next != end && (uintptr_t)*next == expected)
+        next++;
     return (unsigned)(next - blocks);
 }
 
@@ -59,9 +62,10 @@ static unsigned give_word(struct hak_heap *heap, struct hak_slab *slab, void *co
 }
 
 /* What giving a block back touches. */
-static void prefetch_record(const struct hak_heap *heap, const void *block)
+static void prefetch_record(const struct hak_registry *registry, const void *block)
 {
-    const struct hak_slab *slab = hak_i_heap_slab_at(heap->heaps, (uintptr_t)block);
+    size_t unit = hak_i_registry_unit(registry, (uintptr_t)block);
+    const struct hak_slab *slab = (const struct hak_slab *)hak_i_registry_record(registry, unit);
     __builtin_prefetch(&slab->start);
     __builtin_prefetch(&slab->local[0], 1);
     __builtin_prefetch(&slab->free_count, 1);
@@ -74,12 +78,12 @@ static unsigned give_own(struct hak_heap *heap, unsigned class_index, void *cons
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
     uint32_t own_id = heap->hot.id | class_index * HAK_BIN_BYTES;
     for (unsigned i = 0; i < PREFETCH_AHEAD && i < count; i++)
-        prefetch_record(heap, blocks[i]);
+        prefetch_record(registry, blocks[i]);
     unsigned words = 0;
     foreign->count = 0;
     for (unsigned i = 0; i < count; words++) {
         if (i + PREFETCH_AHEAD < count)
-            prefetch_record(heap, blocks[i + PREFETCH_AHEAD]);
+            prefetch_record(registry, blocks[i + PREFETCH_AHEAD]);
         size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[i]);
         uint32_t id = hak_i_registry_id(registry, unit);
         if (HAK_LIKELY(id == own_id))
