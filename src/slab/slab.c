@@ -171,16 +171,51 @@ void hak_i_slab_unbind(struct hak_slabs *slabs, struct hak_slab *slab)
     hak_store_relaxed(&slab->state, HAK_SLAB_EMPTY);
 }
 
+/* Blocks that lie side by side. */
+static void put_run(void **end, char *first, size_t block_bytes, unsigned count)
+{
+    void **last = end - count;
+    for (; end - last >= 4; end -= 4, first += 4 * block_bytes) {
+        end[-1] = first;
+        end[-2] = first + block_bytes;
+        end[-3] = first + 2 * block_bytes;
+        end[-4] = first + 3 * block_bytes;
+    }
+    for (; end != last; first += block_bytes)
+        *--end = first;
+}
+
+static bool is_one_run(uint64_t bits)
+{
+    return (bits & (bits + (bits & (0 - bits)))) == 0;
+}
+
+/* Up to `count` of the blocks that the bits of a word stand for, the first of which is at `start`; how many. */
+static unsigned take_word(uint64_t *word, char *start, size_t block_bytes, unsigned count, void **end)
+{
+    uint64_t bits = *word;
+    unsigned taken = 0;
+    if (bits != 0 && is_one_run(bits)) {
+        unsigned first = hak_bits_lowest(bits), length = hak_bits_highest(bits) - first + 1;
+        taken = length < count ? length : count;
+        put_run(end, start + first * block_bytes, block_bytes, taken);
+        bits &= ~hak_bits_range(first, taken);
+    } else {
+        for (; bits != 0 && taken < count; bits &= bits - 1, taken++)
+            *--end = start + hak_bits_lowest(bits) * block_bytes;
+    }
+    *word = bits;
+    return taken;
+}
+
 static unsigned take_freed(struct hak_slab *slab, unsigned count, void **end)
 {
     unsigned wanted = count < slab->free_count ? count : slab->free_count;
     unsigned taken = 0;
-    for (unsigned word = 0; taken < wanted; word++) {
-        uint64_t bits = slab->local[word];
-        for (; bits != 0 && taken < wanted; bits &= bits - 1, taken++)
-            *--end = hak_i_slab_block(slab, word * 64 + hak_bits_lowest(bits));
-        slab->local[word] = bits;
-    }
+    size_t block_bytes = hak_i_slab_class(slab)->block_bytes;
+    char *start = (char *)slab->start;
+    for (unsigned word = 0; taken < wanted; word++, start += 64 * block_bytes)
+        taken += take_word(&slab->local[word], start, block_bytes, wanted - taken, end - taken);
     hak_store_relaxed(&slab->free_count, (uint16_t)(slab->free_count - taken));
     return taken;
 }
@@ -190,24 +225,14 @@ static unsigned carve(struct hak_slab *slab, unsigned count, void **end)
     const struct hak_class *of = hak_i_slab_class(slab);
     unsigned left = (unsigned)of->block_count - slab->carved;
     unsigned taken = count < left ? count : left;
-    void **to = end - taken;
-    size_t size = of->block_bytes;
-    char *next = (char *)hak_i_slab_block(slab, slab->carved);
-    for (; end - to >= 4; end -= 4, next += 4 * size) {
-        end[-1] = next;
-        end[-2] = next + size;
-        end[-3] = next + 2 * size;
-        end[-4] = next + 3 * size;
-    }
-    for (; end != to; next += size)
-        *--end = next;
+    put_run(end, (char *)hak_i_slab_block(slab, slab->carved), of->block_bytes, taken);
     hak_store_relaxed(&slab->carved, (uint16_t)(slab->carved + taken));
     return taken;
 }
 
 unsigned hak_i_slab_take(struct hak_slab *slab, unsigned count, void **end)
 {
-    unsigned taken = take_freed(slab, count, end);
+    unsigned taken = slab->free_count != 0 ? take_freed(slab, count, end) : 0;
     return taken + carve(slab, count - taken, end - taken);
 }
 
