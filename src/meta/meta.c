@@ -10,6 +10,9 @@
 #define COMMIT_BYTES (64 * HAK_KIB)
 #define RESERVE_BYTES (64 * HAK_MIB)
 
+/* A piece begins with so much behind what it was reserved for: enough for the records of a small process. */
+#define SPARE_BYTES (32 * HAK_KIB)
+
 struct hak_meta_free {
     struct hak_meta_free *next;
 };
@@ -38,7 +41,8 @@ static unsigned size_index(size_t bytes)
 static bool reserve(struct hak_meta *meta, size_t bytes)
 {
     size_t page = hak_i_os_page_bytes();
-    size_t usable = hak_round_up(SMALLEST_BYTES + bytes, COMMIT_BYTES);
+    size_t spare = meta->reserves ? SPARE_BYTES : 0;
+    size_t usable = hak_round_up(SMALLEST_BYTES + bytes + spare, COMMIT_BYTES);
     size_t piece_bytes = meta->reserves && usable < RESERVE_BYTES ? RESERVE_BYTES : usable;
     char *memory = (char *)hak_i_os_reserve(piece_bytes + 2 * page);
     if (memory == NULL)

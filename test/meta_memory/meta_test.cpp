@@ -146,6 +146,13 @@ TEST_P(Meta, AsksSeldom)
     EXPECT_EQ(fake_os::calls(HAK_OS_RESERVE).size(), GetParam() ? 2u : 1u);
 }
 
+TEST_P(Meta, HasRoomForSmallRecordsBehindTheFirst)
+{
+    ASSERT_NE(hak_i_meta_carve(&meta, 5 * MiB - 64), nullptr);
+    ASSERT_NE(hak_i_meta_carve(&meta, 32 * KiB), nullptr);
+    EXPECT_EQ(fake_os::calls(HAK_OS_COMMIT).size(), GetParam() ? 2u : 1u); /* limited: nothing beforehand */
+}
+
 TEST_P(Meta, LiesBetweenGuardPages)
 {
     for (size_t page : {4 * KiB, 16 * KiB, 64 * KiB}) {
