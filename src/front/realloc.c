@@ -2,7 +2,8 @@
 // Blocks get a new size, there or elsewhere.
 #include <string.h>
 
-#include "front/front_private.h"
+#include "front/classes.h"
+#include "front/own.h"
 
 /* A block of this size that still grows becomes a span with room behind it. */
 #define ROOMY_BYTES_MIN (64 * HAK_KIB)
@@ -72,16 +73,30 @@ static void *realloc_large(void *block, const struct hak_look *look, size_t size
     return to != NULL ? to : hak_i_front_no_memory();
 }
 
-void *hak_realloc(void *block, size_t size)
+static HAK_NOINLINE void *realloc_looked(void *block, size_t size)
 {
-    if (block == NULL)
-        return hak_i_front_alloc(size);
     struct hak_look look;
     if (!hak_i_front_look_up_live(block, &look, "hak_realloc"))
         return NULL;
     if (size > PTRDIFF_MAX)
         return hak_i_front_no_memory();
     return look.place == HAK_PLACE_LARGE ? realloc_large(block, &look, size) : realloc_class_block(block, &look, size);
+}
+
+/* Apart, so that what stays where it is needs no frame. */
+static HAK_NOINLINE void *move_own(void *block, size_t size, size_t scaled_class)
+{
+    return move_block(block, smaller(size, hak_i_front_block_bytes(scaled_class)), hak_i_front_alloc(size));
+}
+
+void *hak_realloc(void *block, size_t size)
+{
+    if (block == NULL)
+        return hak_i_front_alloc(size);
+    size_t scaled_class = hak_i_front_own_class(hak_i_self, block);
+    if (scaled_class >= HAK_CLASSES_SCALED || size > HAK_POOL_TABLE_BYTES_MAX)
+        return realloc_looked(block, size);
+    return hak_i_front_class(size) == scaled_class / HAK_BIN_BYTES ? block : move_own(block, size, scaled_class);
 }
 
 void *hak_reallocarray(void *block, size_t count, size_t size)

@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "front/classes.h"
 #include "front/front_private.h"
+#include "front/own.h"
 #include "heap/heap_hot.h"
 
 /* From this size on a block that was never used is preferred to clearing a used one. */
@@ -346,6 +347,9 @@ bool hak_i_front_look_up_live(const void *block, struct hak_look *look, const ch
 
 size_t hak_usable_size(const void *block)
 {
+    size_t scaled_class = hak_i_front_own_class(hak_i_self, block);
+    if (HAK_LIKELY(scaled_class < HAK_CLASSES_SCALED))
+        return hak_i_front_block_bytes(scaled_class);
     struct hak_look look;
     return block != NULL && hak_i_front_look_up_live(block, &look, "hak_usable_size") ? look.block_bytes : 0;
 }

@@ -203,6 +203,9 @@ void add_never_allocated(std::vector<Mistake> &all)
         }
     }
     all.push_back({"free", "never_carved", "tiny", "same", "never allocated", false});
+    for (const char *call : {"realloc", "realloc_smaller", "reallocarray", "usable_size"}) {
+        all.push_back({call, "never_carved", "tiny", "same", "never allocated", true});
+    }
 }
 
 void add_double_frees(std::vector<Mistake> &all)
@@ -225,6 +228,7 @@ void add_double_frees(std::vector<Mistake> &all)
         }
         for (const std::string &call : CALLS) {
             all.push_back({call, "double_at_once", kind, "same", "double free", true});
+            all.push_back({call, "double_second", kind, "same", "double free", true});
         }
     }
 }
