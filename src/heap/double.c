@@ -2,42 +2,46 @@
 // Looking for blocks that were freed twice where nothing has noticed yet: at the end of the process.
 #include <string.h>
 
+#include "base/bits.h"
 #include "heap/heap_private.h"
 
-static void sift_down(void **blocks, unsigned root, unsigned count)
+/* A set of blocks: a table with open addressing, at most half full. */
+#define SET_SHIFT_MAX 12
+HAK_STATIC_ASSERT((1 << SET_SHIFT_MAX) == 2 * HAK_STACK_SLOTS_MAX, "the fullest stack fills half of the largest table");
+
+struct set {
+    unsigned shift; /* the base-2 logarithm of the table's size */
+    void *table[1 << SET_SHIFT_MAX];
+};
+
+static void set_empty(struct set *set, unsigned count)
 {
-    for (unsigned child = 2 * root + 1; child < count; child = 2 * root + 1) {
-        child += child + 1 < count && blocks[child] < blocks[child + 1];
-        if (blocks[root] >= blocks[child])
-            return;
-        void *moved = blocks[root];
-        blocks[root] = blocks[child];
-        blocks[child] = moved;
-        root = child;
-    }
+    set->shift = hak_bits_highest(hak_power_of_two_at_least(2 * (size_t)count));
+    memset(set->table, 0, sizeof *set->table << set->shift);
 }
 
-static void sort(void **blocks, unsigned count)
+/* False: it was in the set. */
+static bool set_add(struct set *set, void *block)
 {
-    for (unsigned root = count / 2; root-- > 0;)
-        sift_down(blocks, root, count);
-    for (unsigned left = count; left-- > 1;) {
-        void *largest = blocks[0];
-        blocks[0] = blocks[left];
-        blocks[left] = largest;
-        sift_down(blocks, 0, left);
-    }
+    size_t mask = ((size_t)1 << set->shift) - 1;
+    size_t at = ((uintptr_t)block * 0x9E3779B97F4A7C15U) >> (64 - set->shift);
+    for (; set->table[at] != NULL; at = (at + 1) & mask)
+        if (set->table[at] == block)
+            return false;
+    set->table[at] = block;
+    return true;
 }
 
 /* At most HAK_STACK_SLOTS_MAX. */
 static void *double_among(const struct hak_heaps *heaps, void *const *blocks, unsigned count)
 {
-    static void *scratch[HAK_STACK_SLOTS_MAX]; /* for the one thread that ends the process */
-    memcpy(scratch, blocks, count * sizeof *scratch);
-    sort(scratch, count);
+    static struct set set; /* for the one thread that ends the process */
+    if (count == 0)
+        return NULL;
+    set_empty(&set, count);
     for (unsigned i = 0; i < count; i++)
-        if ((i + 1 < count && scratch[i] == scratch[i + 1]) || hak_i_heap_knows_free(heaps, scratch[i]))
-            return scratch[i];
+        if (!set_add(&set, blocks[i]) || hak_i_heap_knows_free(heaps, blocks[i]))
+            return blocks[i];
     return NULL;
 }
 
