@@ -15,7 +15,7 @@ static bool can_stay(const struct hak_heap *heap, unsigned class_index, unsigned
         return false;
     size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[0]);
     return hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES) &&
-           hak_i_slab_are_out((const struct hak_slab *)hak_i_registry_record(registry, unit), blocks, count);
+           hak_i_slab_are_still_out((struct hak_slab *)hak_i_registry_record(registry, unit), blocks, count);
 }
 
 /* Returns the bytes of the slab that the stack keeps blocks of. */

@@ -5,6 +5,9 @@
 
 #include "base/check.h"
 
+/* So that blocks at multiples of 4 GiB, whose squares are 0, count. */
+#define SUM_FACTOR UINT64_C(0x9E3779B97F4A7C15)
+
 void hak_i_slab_init(struct hak_slabs *slabs, struct hak_arena *arena)
 {
     *slabs = (struct hak_slabs){.arena = arena};
@@ -161,6 +164,7 @@ void hak_i_slab_hand_over(struct hak_slabs *slabs, struct hak_slab *slab, struct
 {
     /* release: a freer that reads the new owner pushes to an inbox that is set up */
     hak_store_release(&slab->owner, owner);
+    slab->out_sum = 0;
     set_ids(slabs, slab, id_base | (uint32_t)slab->class_index * 32);
 }
 
@@ -285,11 +289,34 @@ bool hak_i_slab_are_out(const struct hak_slab *slab, void *const *blocks, unsign
     return true;
 }
 
+/*
+ * A sum over blocks in any order. But for an accident of one in 2^64, it is the same for others only if their addresses
+ * have the same sum and the same sum of squares: then they differ in three blocks at least.
+ */
+static uint64_t sum_of(void *const *blocks, unsigned count)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < count; i++)
+        sum += (uintptr_t)blocks[i] * ((uintptr_t)blocks[i] + SUM_FACTOR);
+    return sum;
+}
+
+bool hak_i_slab_are_still_out(struct hak_slab *slab, void *const *blocks, unsigned count)
+{
+    uint64_t sum = sum_of(blocks, count);
+    if (sum != 0 && sum == slab->out_sum)
+        return true;
+    bool out = hak_i_slab_are_out(slab, blocks, count);
+    slab->out_sum = out ? sum : 0;
+    return out;
+}
+
 uint64_t hak_i_slab_give(struct hak_slab *slab, unsigned word, uint64_t bits)
 {
     uint64_t wrong = (bits & slab->local[word]) | (bits & ~carved_bits(slab, word));
     bits &= ~wrong;
     slab->local[word] |= bits;
+    slab->out_sum = 0;
     hak_store_relaxed(&slab->free_count, (uint16_t)(slab->free_count + hak_bits_count(bits)));
     return wrong;
 }

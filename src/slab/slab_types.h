@@ -82,6 +82,7 @@ struct hak_slab {
     struct hak_slab *next;         /* among unused records */
     struct hak_slab *lower;        /* among the owner's slabs with room, where those at lower addresses are */
     struct hak_slab *higher;       /* and those at higher ones */
+    uint64_t out_sum;              /* of blocks that were found out, and none was given back since; or 0 */
     uint16_t free_count;           /* atomic for statistics */
     bool listed;
 };

@@ -165,6 +165,32 @@ TEST_F(HeapPutAway, FindsABlockOnAStackThatAnotherThreadFreed)
     hak_i_heap_release(heap_);
 }
 
+TEST_F(HeapPutAway, FindsABlockThatTheNextHolderFreesTwice)
+{
+    hak_heap *idle = leave_stacks({CLASS_64}, 5);
+    ASSERT_EQ(machine_.claim(), idle);
+    std::vector<void *> blocks = machine_.alloc_many(idle, CLASS_64, 5);
+    machine_.free_all(idle, {blocks[0], blocks[1], blocks[2], blocks[3]});
+    push_again(idle, CLASS_64, blocks[0]);
+    hak_i_heap_put_away(idle);
+    ASSERT_EQ(idle->finding_count, 1u);
+    EXPECT_EQ(idle->findings[0].block, blocks[0]);
+    hak_i_heap_release(idle);
+}
+
+TEST_F(HeapPutAway, FindsABlockThatAnotherThreadFreedWhileTheNextHolderHadIt)
+{
+    hak_heap *idle = leave_stacks({CLASS_64}, 5);
+    ASSERT_EQ(machine_.claim(), idle);
+    std::vector<void *> blocks = machine_.alloc_many(idle, CLASS_64, 5);
+    hak_i_heap_publish(&machine_.heaps, machine_.id_at(address_of(blocks[1])), blocks[1]);
+    machine_.free_all(idle, blocks);
+    hak_i_heap_put_away(idle);
+    ASSERT_EQ(idle->finding_count, 1u);
+    EXPECT_EQ(idle->findings[0].block, blocks[1]);
+    hak_i_heap_release(idle);
+}
+
 TEST_F(HeapPutAway, FindsABlockThatWasNeverAllocated)
 {
     std::vector<void *> blocks = alloc_many(CLASS_1K, 1);

@@ -92,6 +92,65 @@ TEST_F(Slab, KnowsWhetherBlocksAreOut)
     EXPECT_TRUE(out(blocks[65]));
 }
 
+TEST_F(Slab, KnowsThatTheBlocksItFoundOutAreStillOut)
+{
+    hak_slab *slab = bound(CLASS_64);
+    std::vector<void *> blocks = take(slab, 130);
+    auto still_out = [&](std::vector<size_t> indices) {
+        std::vector<void *> some;
+        for (size_t index : indices) {
+            some.push_back(blocks[index]);
+        }
+        return hak_i_slab_are_still_out(slab, some.data(), static_cast<unsigned>(some.size()));
+    };
+    EXPECT_TRUE(still_out({0, 64, 129}));
+    slab->local[0] |= 1; // so that another look would show
+    EXPECT_TRUE(still_out({0, 64, 129}));
+    EXPECT_TRUE(still_out({129, 0, 64})) << "in another order";
+    EXPECT_FALSE(still_out({0, 64, 128}));
+    EXPECT_FALSE(still_out({0, 64, 129})) << "others were looked at";
+}
+
+TEST_F(Slab, LooksForBlocksAnewThatMayHaveComeBack)
+{
+    hak_slab *slab = bound(CLASS_64);
+    std::vector<void *> blocks = take(slab, 6);
+    auto still_out = [&] { return hak_i_slab_are_still_out(slab, blocks.data(), 3); };
+    ASSERT_TRUE(still_out());
+    ASSERT_TRUE(give(slab, blocks[1]));
+    EXPECT_FALSE(still_out());
+    ASSERT_EQ(take(slab, 1)[0], blocks[1]);
+    ASSERT_TRUE(still_out());
+    hak_i_slab_hand_over(&ground_.slabs, slab, &inbox_, ID_BASE);
+    slab->local[0] |= 1;
+    EXPECT_FALSE(still_out()) << "the other owner found other blocks out";
+    slab->local[0] = 0;
+    ASSERT_TRUE(still_out());
+    for (void *block : blocks) {
+        ASSERT_TRUE(give(slab, block));
+    }
+    hak_i_slab_unbind(&ground_.slabs, slab);
+    hak_i_slab_bind(&ground_.slabs, slab, CLASS_64, &inbox_, ID_BASE);
+    EXPECT_FALSE(still_out()) << "never used";
+}
+
+TEST_F(Slab, TwoBlocksFreedTwiceInPlaceOfTwoOthersShow)
+{
+    hak_slab *slab = bound(CLASS_64);
+    std::vector<void *> blocks = take(slab, 16);
+    ASSERT_TRUE(hak_i_slab_are_still_out(slab, blocks.data(), 16));
+    for (size_t a = 0; a < 15; a++) {
+        for (size_t b = 0; b < a; b++) {
+            std::vector<void *> wrong = blocks;
+            wrong[a] = blocks[a + 1];
+            wrong[b] = blocks[(b + 15) % 16];
+            slab->out_sum = 0;
+            ASSERT_TRUE(hak_i_slab_are_still_out(slab, blocks.data(), 16));
+            EXPECT_FALSE(hak_i_slab_are_still_out(slab, wrong.data(), 16)) << a << ' ' << b;
+        }
+    }
+}
+
 TEST_F(Slab, NoBlockIsLostOrGivenTwiceOverALongRandomRun)
 {
     std::mt19937_64 random = random_numbers("Slab.NoBlockIsLostOrGivenTwiceOverALongRandomRun");
