@@ -131,6 +131,7 @@ struct hak_heap {
     struct hak_slab *empties[HAK_HEAP_EMPTIES];
     unsigned empty_count; /* atomic (relaxed) because statistics look */
     unsigned ticks;
+    uint64_t started; /* a bit per class that had no stack and was given one, since the stacks were put away */
     bool crowded;     /* the stacks' bytes are all granted, and no stack could shrink */
     unsigned look_at; /* the class whose stack is looked at next */
     uint32_t number;

@@ -3,6 +3,9 @@
 // with flushes. It counts as retained, as empty slabs do, and everything that reaches for idle memory can have it.
 #include "heap/heap_private.h"
 
+/* These have stacks from the start. */
+#define TINY_CLASSES (((uint64_t)1 << HAK_TINY_CLASS_COUNT) - 1)
+
 /*
  * Whether the blocks can stay on the stack: they are no more than a new heap's holds, and lie in one slab, which is all
  * that they keep from becoming empty. A block that is wrong there is named by flushing it.
@@ -35,8 +38,9 @@ void hak_i_stacks_put_away(struct hak_heap *heap)
 {
     hak_i_heap_drain_all(heap);
     size_t bytes = 0;
-    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
-        bytes += put_stack_away(heap, i);
+    for (uint64_t classes = TINY_CLASSES | heap->started; classes != 0; classes &= classes - 1)
+        bytes += put_stack_away(heap, hak_bits_lowest(classes));
+    heap->started = 0;
     if (bytes != 0 && !hak_i_arena_retain(heap->heaps->slabs->arena, bytes)) {
         hak_i_stacks_flush_all(heap);
         bytes = 0;

@@ -258,6 +258,7 @@ static void grow(struct hak_heap *heap, unsigned class_index, bool swings)
 static bool start_stack(struct hak_heap *heap, unsigned class_index)
 {
     const struct hak_class *of = &hak_i_slab_classes[class_index];
+    heap->started |= (uint64_t)1 << class_index;
     bool prewarm = of->prewarm_slots != 0 && hak_i_base_options.pool_prewarm == HAK_PREWARM_FIXED;
     grant(heap, class_index, prewarm ? of->prewarm_slots : of->first_slots);
     return prewarm;

@@ -191,6 +191,21 @@ TEST_F(HeapPutAway, FindsABlockThatAnotherThreadFreedWhileTheNextHolderHadIt)
     hak_i_heap_release(idle);
 }
 
+TEST_F(HeapPutAway, AStackThatGrewOrShrankStartsAnew)
+{
+    hak_heap *idle = machine_.claim();
+    for (unsigned class_index : {CLASS_64, CLASS_8K}) {
+        machine_.free_all(idle, machine_.alloc_many(idle, class_index, 200));
+        ASSERT_NE(idle->stacks[class_index].capacity, hak_i_stack_first_capacity(idle, class_index));
+    }
+    hak_i_heap_release(idle);
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        EXPECT_EQ(idle->stacks[i].capacity, hak_i_stack_first_capacity(idle, i)) << i;
+        EXPECT_EQ(idle->stacks[i].run, 0u) << i;
+    }
+    EXPECT_EQ(idle->started, 0u);
+}
+
 TEST_F(HeapPutAway, FindsABlockThatWasNeverAllocated)
 {
     std::vector<void *> blocks = alloc_many(CLASS_1K, 1);
