@@ -132,6 +132,9 @@ void hak_i_stack_fill(struct hak_heap *heap, unsigned class_index, void *const *
 bool hak_i_stack_make_room(struct hak_heap *heap, unsigned class_index);
 
 void hak_i_stack_flush(struct hak_heap *heap, unsigned class_index);
+
+/* Only the newest are left, so many at most. */
+void hak_i_stack_flush_to(struct hak_heap *heap, unsigned class_index, unsigned left);
 void hak_i_stacks_flush_all(struct hak_heap *heap);
 
 /* A stack that holds no more than that gets the capacity of a new heap's. */

@@ -6,25 +6,37 @@
 /* These have stacks from the start. */
 #define TINY_CLASSES (((uint64_t)1 << HAK_TINY_CLASS_COUNT) - 1)
 
+/* A stack that holds up to so many times what a new heap's may hold keeps the newest of it. */
+#define SHORTEN_FACTOR 2
+
 /*
- * Whether the blocks can stay on the stack: they are no more than a new heap's holds, and lie in one slab, which is all
- * that they keep from becoming empty. A block that is wrong there is named by flushing it.
+ * Whether the blocks can stay on the stack: they lie in one slab, which is all that they keep from becoming empty. A
+ * block that is wrong there is named by flushing it.
  */
 static bool can_stay(const struct hak_heap *heap, unsigned class_index, unsigned count)
 {
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
     void *const *blocks = heap->stacks[class_index].first;
-    if (count > hak_i_stack_first_capacity(heap, class_index))
-        return false;
     size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[0]);
     return hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES) &&
            hak_i_slab_are_still_out((struct hak_slab *)hak_i_registry_record(registry, unit), blocks, count);
 }
 
+/* Flushes what a new heap's stack could not hold, or all if that is much; returns how many are left. */
+static unsigned shorten(struct hak_heap *heap, unsigned class_index)
+{
+    unsigned count = hak_i_stack_count(heap, class_index);
+    unsigned most = hak_i_stack_first_capacity(heap, class_index);
+    if (count <= most)
+        return count;
+    hak_i_stack_flush_to(heap, class_index, count <= SHORTEN_FACTOR * most ? most : 0);
+    return hak_i_stack_count(heap, class_index);
+}
+
 /* Returns the bytes of the slab that the stack keeps blocks of. */
 static size_t put_stack_away(struct hak_heap *heap, unsigned class_index)
 {
-    unsigned count = hak_i_stack_count(heap, class_index);
+    unsigned count = shorten(heap, class_index);
     bool stays = count != 0 && can_stay(heap, class_index, count);
     if (count != 0 && !stays)
         hak_i_stack_flush(heap, class_index);

@@ -87,10 +87,15 @@ static unsigned flush_oldest(struct hak_heap *heap, unsigned class_index, unsign
     return words;
 }
 
+void hak_i_stack_flush_to(struct hak_heap *heap, unsigned class_index, unsigned left)
+{
+    for (unsigned count; (count = hak_i_stack_count(heap, class_index)) > left;)
+        flush_oldest(heap, class_index, count - left < HAK_BATCH_MAX ? count - left : HAK_BATCH_MAX);
+}
+
 void hak_i_stack_flush(struct hak_heap *heap, unsigned class_index)
 {
-    for (unsigned count; (count = hak_i_stack_count(heap, class_index)) != 0;)
-        flush_oldest(heap, class_index, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
+    hak_i_stack_flush_to(heap, class_index, 0);
 }
 
 void hak_i_stacks_flush_all(struct hak_heap *heap)

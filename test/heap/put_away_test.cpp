@@ -3,6 +3,7 @@
 #include "base/option.h"
 #include "heap/machine.h"
 
+#include <algorithm>
 #include <numeric>
 
 using namespace hak_test;
@@ -42,6 +43,19 @@ protected:
         return named;
     }
 
+    /** Blocks of CLASS_128, which are all that its stack holds. */
+    std::vector<void *> free_twenty(hak_heap *heap)
+    {
+        for (int i = 0; i < 4; i++) { // so that the stack grows
+            machine_.free_all(heap, machine_.alloc_many(heap, CLASS_128, 60));
+        }
+        std::vector<void *> blocks = machine_.alloc_many(heap, CLASS_128, stack_count(heap, CLASS_128));
+        blocks.resize(20);
+        machine_.free_all(heap, blocks);
+        EXPECT_EQ(stack_count(heap, CLASS_128), 20u);
+        return blocks;
+    }
+
     const std::vector<unsigned> several_ = {CLASS_16, CLASS_64, CLASS_1K};
     int64_t dirty_min_ = hak_i_base_options.dirty_min;
 };
@@ -79,6 +93,28 @@ TEST_F(HeapPutAway, StacksOfPoolLargerOnesAndThoseOfTwoSlabsAreFlushed)
         EXPECT_EQ(stack_count(idle, class_index), 0u);
     }
     EXPECT_EQ(idle->put_away_bytes, 0u);
+}
+
+TEST_F(HeapPutAway, AStackThatHoldsALittleMoreKeepsItsNewest)
+{
+    hak_heap *idle = machine_.claim();
+    std::vector<void *> blocks = free_twenty(idle);
+    hak_i_heap_release(idle);
+    ASSERT_EQ(stack_count(idle, CLASS_128), 16u);
+    EXPECT_TRUE(std::equal(blocks.end() - 16, blocks.end(), idle->stacks[CLASS_128].first));
+    EXPECT_EQ(idle->stacks[CLASS_128].capacity, 16u);
+    EXPECT_EQ(idle->put_away_bytes, slab_bytes({CLASS_128}));
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapPutAway, FindsABlockFreedTwiceThatIsOnWhatIsKeptAndOnWhatIsNot)
+{
+    std::vector<void *> blocks = free_twenty(heap_);
+    push_again(heap_, CLASS_128, blocks[0]);
+    hak_i_heap_put_away(heap_);
+    EXPECT_EQ(take_findings(blocks[0], false), 1u);
+    EXPECT_EQ(count(CLASS_128), 0u);
+    hak_i_heap_release(heap_);
 }
 
 TEST_F(HeapPutAway, WhatIsNotRetainedIsFlushed)
