@@ -196,6 +196,8 @@ static size_t find_or_grow(struct hak_arena *arena, size_t units, size_t align)
     size_t first = find_free(arena, units, align);
     if (make_way(arena, first, units))
         first = find_free(arena, units, align);
+    if (hak_i_arena_stay_below_peak_locked(arena, first, units))
+        first = find_free(arena, units, align);
     if (asks_for_pages(arena, first, units))
         first = find_free(arena, units, align);
     if (first != HAK_NO_UNIT || !admits(arena, HAK_NO_UNIT, units))
@@ -368,6 +370,8 @@ static size_t acquire_with_room(struct hak_arena *arena, size_t *units, bool *cl
     if (!hak_i_arena_has_room_to_spare_locked(arena, larger(*units, hak_i_arena_step_units_locked(arena))))
         return HAK_NO_UNIT;
     size_t first = find_roomy(arena, *units);
+    if (hak_i_arena_stay_below_peak_locked(arena, first, *units))
+        first = find_roomy(arena, *units);
     if (first != HAK_NO_UNIT && !admits(arena, first, *units))
         return HAK_NO_UNIT;
     *clean = first == HAK_NO_UNIT || hand_out(arena, first, *units);

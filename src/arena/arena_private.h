@@ -106,6 +106,12 @@ bool hak_i_arena_over_bound_locked(struct hak_arena *arena);
 /* Gives back so many units of free written memory, or what there is; the lock is let go meanwhile. */
 void hak_i_arena_give_back_locked(struct hak_arena *arena, size_t units);
 
+/*
+ * Before free units are taken, or units committed (`first` is HAK_NO_UNIT): where more would be written than ever
+ * before, gives back free written memory in their place. True: the lock was let go.
+ */
+bool hak_i_arena_stay_below_peak_locked(struct hak_arena *arena, size_t first, size_t units);
+
 /* Notes that units were needed that had been given back. */
 void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units);
 
@@ -117,6 +123,9 @@ size_t hak_i_arena_retain_limit_bytes(const struct hak_arena *arena);
  * the lock was let go.
  */
 bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t units);
+
+/* What taking these units adds to the charge; those at HAK_NO_UNIT are yet to be committed. */
+size_t hak_i_arena_added_bytes_locked(const struct hak_arena *arena, size_t first, size_t units);
 
 /* Whether the budget allows it; a refusal is counted. */
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units);

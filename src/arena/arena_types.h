@@ -104,6 +104,7 @@ struct hak_arena {
     unsigned growth_steps;
     unsigned islands;   /* blocks that were put amid reserved units, for room to grow */
     bool purge_refused; /* the system refuses to take pages back: do not ask in a loop */
+    size_t peak_bytes;  /* the most that was ever charged where memory was taken */
     size_t credit_units;
     uint64_t credit_ms;     /* when credit last changed */
     size_t purging_units;   /* held, and on their way back to the system */

@@ -56,8 +56,7 @@ void hak_i_arena_budget_set(struct hak_arena *arena, size_t soft_bytes, size_t h
 
 /* ------------------------------------------------------------------------------------- while units are taken ---- */
 
-/* What taking these units adds to the charge; those at HAK_NO_UNIT are yet to be committed. */
-static size_t added_bytes(const struct hak_arena *arena, size_t first, size_t units)
+size_t hak_i_arena_added_bytes_locked(const struct hak_arena *arena, size_t first, size_t units)
 {
     if (first == HAK_NO_UNIT)
         return bytes_of(units);
@@ -74,7 +73,7 @@ static bool is_forbidden(const struct hak_arena *arena, size_t bytes)
 
 bool hak_i_arena_make_way_locked(struct hak_arena *arena, size_t first, size_t units)
 {
-    size_t added = added_bytes(arena, first, units);
+    size_t added = hak_i_arena_added_bytes_locked(arena, first, units);
     size_t excess = excess_bytes(arena, added);
     if (added == 0 || excess == 0 || is_forbidden(arena, added) || arena->dirty_units + arena->cache.units == 0)
         return false;
@@ -93,7 +92,7 @@ static bool is_at_most_hard(struct hak_arena *arena, size_t charged)
 
 bool hak_i_arena_admits_locked(struct hak_arena *arena, size_t first, size_t units)
 {
-    size_t added = added_bytes(arena, first, units);
+    size_t added = hak_i_arena_added_bytes_locked(arena, first, units);
     if (added == 0)
         return true;
     size_t charged = hak_i_arena_charged_bytes(arena) + added;

@@ -13,6 +13,10 @@
 #define REGRET_MS 1000
 #define REGRET_WEIGHT 4
 
+/* At a new peak, of the least that is kept a part stays, and at least so much goes. Measured in docs/adr/0004. */
+#define PART_KEPT_AT_PEAK 5
+#define PEAK_STEP_UNITS (128 * HAK_KIB / HAK_UNIT_BYTES)
+
 /* A span on its way back. */
 struct victim {
     struct hak_span span;
@@ -54,15 +58,23 @@ static void let_credit_fade(struct hak_arena *arena)
     arena->credit_ms = now_ms;
 }
 
-static size_t bound_units(struct hak_arena *arena)
+/* What may be kept without credit beside `live` units, of which `least` always; SIZE_MAX: all. */
+static size_t plain_bound_units(size_t live, size_t least)
 {
     int64_t percent = hak_load_relaxed(&hak_i_base_options.dirty_percent);
     if (percent < 0)
         return SIZE_MAX;
-    size_t least = option_units(&hak_i_base_options.dirty_min);
-    size_t share = live_units(arena) * (size_t)percent / 100;
+    size_t share = live * (size_t)percent / 100;
+    return least > share ? least : share;
+}
+
+static size_t bound_units(struct hak_arena *arena)
+{
+    size_t plain = plain_bound_units(live_units(arena), option_units(&hak_i_base_options.dirty_min));
+    if (plain == SIZE_MAX)
+        return SIZE_MAX;
     let_credit_fade(arena);
-    return (least > share ? least : share) + arena->credit_units;
+    return plain + arena->credit_units;
 }
 
 bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
@@ -217,6 +229,30 @@ void hak_i_arena_give_back_locked(struct hak_arena *arena, size_t units)
 {
     size_t written = written_units(arena);
     purge_down_to(arena, written > units ? written - units : 0, true);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/*
+ * What is free and written did not fit, else it would have been taken. A process that stays below its peak does not
+ * come past the first test; a new peak costs no more page faults than it has pages.
+ */
+bool hak_i_arena_stay_below_peak_locked(struct hak_arena *arena, size_t first, size_t units)
+{
+    size_t added = hak_i_arena_added_bytes_locked(arena, first, units);
+    size_t charged = hak_i_arena_charged_bytes(arena) + added;
+    if (added == 0 || charged <= arena->peak_bytes)
+        return false;
+    size_t least = option_units(&hak_i_base_options.dirty_min) / PART_KEPT_AT_PEAK;
+    size_t kept = plain_bound_units(live_units(arena) + units, least);
+    bool gives_back = arena->dirty_units + arena->cache.units > kept && !arena->purge_refused;
+    if (gives_back)
+        hak_i_arena_give_back_locked(arena, larger(hak_i_arena_units(charged - arena->peak_bytes), PEAK_STEP_UNITS));
+    arena->peak_bytes = larger(arena->peak_bytes, hak_i_arena_charged_bytes(arena) + added);
+    return gives_back;
 }
 
 /* The numbers are read without the lock: settling looks again. */

@@ -96,6 +96,54 @@ TEST_F(ArenaBound, GivesBackOnlyPartOfALongSpan)
     EXPECT_EQ(purged_bytes(), 2 * MiB);
 }
 
+TEST_F(ArenaBound, WhatDoesNotFitGoesBackBeforeANewPeak)
+{
+    release_all(written_spans(40, 4));
+    size_t peak = hak_i_arena_charged_bytes(&space->arena);
+    Span span = space->acquire(mib(2));
+    EXPECT_TRUE(span.clean);
+    EXPECT_EQ(purged_bytes(), 2 * MiB);
+    EXPECT_LE(hak_i_arena_charged_bytes(&space->arena), peak);
+    EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
+}
+
+TEST_F(ArenaBound, AFifthOfTheLeastStaysAtANewPeak)
+{
+    release_all(written_spans(12, 4));
+    space->acquire(mib(2));
+    EXPECT_EQ(purged_bytes(), 0u);
+}
+
+TEST_F(ArenaBound, WhatStaysBelowThePeakGivesNothingBack)
+{
+    space->release(space->acquire(mib(8)), mib(8));
+    hak_i_arena_purge(&space->arena);
+    size_t purged = purged_bytes();
+    release_all(written_spans(40, 4));
+    space->acquire(mib(2));
+    EXPECT_EQ(purged_bytes(), purged);
+}
+
+TEST_F(ArenaBound, ABlockThatMovesToGrowGivesBackBeforeANewPeak)
+{
+    release_all(written_spans(40, 4));
+    ASSERT_TRUE(space->acquire_roomy(mib(2)));
+    EXPECT_EQ(purged_bytes(), 2 * MiB);
+}
+
+TEST_F(ArenaBound, AShareOfTheLiveMemoryStaysAtANewPeak)
+{
+    hak_i_base_options.dirty_percent = 25;
+    ASSERT_TRUE(space->acquire(mib(16)));
+    release_all(written_spans(40, 4));
+    space->acquire(mib(2));
+    EXPECT_EQ(purged_bytes(), 0u);
+    hak_i_base_options.dirty_percent = -1;
+    hak_i_base_options.dirty_min = 0;
+    space->acquire(mib(32));
+    EXPECT_EQ(purged_bytes(), 0u) << "all is kept";
+}
+
 TEST_F(ArenaBound, NeedsFewCalls)
 {
     release_all(written_spans(1, mib(60)));
