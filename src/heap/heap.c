@@ -9,7 +9,7 @@
 /* Slabs looked at by one drain that is not served before. */
 #define DRAIN_SLABS_MAX 16
 
-/* Until a heap has filled a slab of a class, a refill carves no more beyond its need: so many, or such a part of it. */
+/* Until a heap has filled a slab of a tiny class, a refill carves no more beyond its need: so many, or such a part. */
 #define CARVED_MIN 4
 #define CARVED_PART 4
 

@@ -69,6 +69,7 @@ void hak_i_stacks_init(struct hak_heap *heap)
         const struct hak_class *of = &hak_i_slab_classes[i];
         struct hak_stack *stack = &heap->stacks[i];
         stack->slots = HAK_INLINE_SLOTS;
+        stack->filled = i >= HAK_TINY_CLASS_COUNT; /* pool's stacks are bounded by bytes from the first on */
         stack->capacity = hak_i_stack_first_capacity(heap, i);
         stack->first = heap->inline_slots[i] + HAK_STACK_SENTINELS;
         heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
