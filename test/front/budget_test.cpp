@@ -362,7 +362,7 @@ TEST_F(FrontBudget, DoesNotCallForABlockThatFindsRoomToGrow)
 {
     Callback callback;
     void *block = hak_alloc(12 * MiB);
-    allocate(200, 8 * MiB);
+    allocate(20 * KiB, 8 * MiB);
     free_all();
     hak_stats stats = statistics();
     ASSERT_GT(stats.partial_bytes, 512 * KiB);
