@@ -131,8 +131,8 @@ HAKMEM_API const char *hak_version(void) HAK_NOEXCEPT HAK_ATTR(const);
 struct hak_purge_report {
     size_t size;
     uint64_t returned_bytes;     /**< given back to the operating system by this call */
-    uint64_t other_heaps_bytes;  /**< free, out of reach: on the stacks of heaps that threads hold, or pending for them */
-    uint64_t partial_slab_bytes; /**< free, out of reach: in slabs that also hold live blocks, or that such heaps keep */
+    uint64_t other_heaps_bytes;  /**< free, out of reach: on stacks of heaps that threads hold, or pending for them */
+    uint64_t partial_slab_bytes; /**< free, out of reach: in slabs that hold live blocks, or that such heaps keep */
     uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: in slabs that are not free as a whole */
 };
 

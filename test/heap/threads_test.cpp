@@ -131,7 +131,7 @@ TEST_F(HeapThreads, SlabsThatCameBackWholeAreSeizedWhileTheirOwnersWork)
                 Stamp::write(block, CLASS_1K, address_of(block) + thread);
             }
             put_all(heap, places[(thread + 1) % THREADS].exchange(blocks));
-            std::this_thread::yield(); // else a thread's next round would find what it put there itself
+            std::this_thread::yield();    // else a thread's next round would find what it put there itself
             for (hak_heap *any : heaps) { // all pass for asleep
                 hak_store_relaxed(&any->calls_seen,
                                   hak_load_relaxed(&any->counts.refills) + hak_load_relaxed(&any->counts.flushes));
