@@ -18,7 +18,7 @@ from figures import allocators_of, best_seconds, figure_of, lines
 from page import markdown
 from program import Program
 from results import Results
-from runner import Runner, Tracer
+from runner import Runner, Tracer, order_of
 
 
 def parse_options(arguments):
@@ -53,11 +53,10 @@ def attempt(results, row, allocator, measure):
         print(f"  {row.name} over {allocator.name} failed: {failure}", file=sys.stderr)
 
 
-def measure_round(results, measure, add, chosen, competitors, first):
-    """The allocators in turn for each row; `first` of them begins."""
-    order = competitors[first:] + competitors[:first]
+def measure_round(results, measure, add, chosen, competitors, number_of_round):
+    """The allocators in turn for each row."""
     for number, row in enumerate(chosen, 1):
-        for allocator in order:
+        for allocator in order_of(competitors, row, number_of_round):
             run = attempt(results, row, allocator, lambda: measure(row, allocator))
             if run:
                 add(row, allocator.name, run)
@@ -144,7 +143,7 @@ def measure_time(options, results, runner, chosen, competitors, save):
     runner.program.learn_speed(chosen)
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-        measure_round(results, runner.run, results.add, chosen, competitors, results.rounds() % len(competitors))
+        measure_round(results, runner.run, results.add, chosen, competitors, results.rounds())
         save()
     if not tracer.missing:
         print("counting system calls", file=sys.stderr)
@@ -155,7 +154,7 @@ def measure_time(options, results, runner, chosen, competitors, save):
 def measure_memory(options, results, runner, chosen, competitors, save):
     for number in range(options.rounds):
         print(f"sampling memory, round {number + 1} of {options.rounds}", file=sys.stderr)
-        measure_round(results, runner.sample_memory, results.add_memory, chosen, competitors, 0)
+        measure_round(results, runner.sample_memory, results.add_memory, chosen, competitors, number)
         save()
 
 

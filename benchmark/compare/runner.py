@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs a row over an allocator, and tells what the run cost."""
 import json
+import random
 import re
 import subprocess
 import tempfile
@@ -81,6 +82,11 @@ class Runner:
             if not run.is_disturbed:
                 break
         return run
+
+
+def order_of(competitors, row, number_of_round):
+    """Another one in each round, for a run meets what the one before left of free memory; the same when run again."""
+    return random.Random(f"{row.name} {number_of_round}").sample(competitors, len(competitors))
 
 
 class Tracer:

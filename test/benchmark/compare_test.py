@@ -21,7 +21,17 @@ from made_up import PAIR, PROGRAMS, VARIANT, machine, results_of, row_of  # noqa
 from program import SLOW, Program  # noqa: E402
 from results import DRAWN, POINTS, Results  # noqa: E402
 from rows import Finder, Row  # noqa: E402
-from runner import REPEATS, Memory, Run, Runner, Tracer  # noqa: E402
+from runner import REPEATS, Memory, Run, Runner, Tracer, order_of  # noqa: E402
+
+
+class Turns(unittest.TestCase):
+    def test_each_round_has_an_order_of_its_own(self):
+        names = list("abcdefgh")
+        orders = [order_of(names, PAIR, number) for number in range(4)]
+        self.assertEqual([sorted(order) for order in orders], [names] * 4)
+        self.assertEqual(len({tuple(order) for order in orders}), 4)
+        self.assertNotEqual(order_of(names, Row("bulk", 1), 0), orders[0])
+        self.assertEqual(order_of(names, PAIR, 0), orders[0])
 
 
 class ResultsFile(unittest.TestCase):
