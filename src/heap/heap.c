@@ -85,6 +85,15 @@ void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enou
     }
 }
 
+/* Until a slab of the class has room. */
+static bool drain_for_room(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_slab *slab;
+    while (heap->stacks[class_index].rooms == NULL && (slab = next_drained(heap)) != NULL)
+        drain_one(heap, slab, class_index);
+    return heap->stacks[class_index].rooms != NULL;
+}
+
 void hak_i_heap_drain_all(struct hak_heap *heap)
 {
     for (struct hak_slab *slab = next_drained(heap); slab != NULL; slab = next_drained(heap))
@@ -137,19 +146,23 @@ static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
            (heap->stacks[class_index].rooms != NULL || hak_i_heap_bind_empty(heap, class_index));
 }
 
-/* Drain, refill, bind: what is there already comes before fresh memory. */
+static bool find_room(struct hak_heap *heap, unsigned class_index)
+{
+    return drain_for_room(heap, class_index) || hak_i_heap_bind_empty(heap, class_index) ||
+           bind_from_sleeper(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
+           hak_i_heap_bind_new(heap, class_index) || bind_after_giving_back(heap, class_index);
+}
+
+/* Drain, refill, bind: what is there already comes before fresh memory, which is taken for what is needed alone. */
 static unsigned gather(struct hak_heap *heap, unsigned class_index, void **end, unsigned count, unsigned needed)
 {
     hak_i_heap_drain(heap, class_index, count);
     unsigned taken = hak_i_depot_take(heap->heaps, class_index, end, count);
     if (taken == 0)
         taken = take_from_rooms(heap, class_index, end, count, needed);
-    if (taken != 0)
-        return taken;
-    bool bound = hak_i_heap_bind_empty(heap, class_index) || bind_from_sleeper(heap, class_index) ||
-                 hak_i_heap_take_over(heap, class_index) || hak_i_heap_bind_new(heap, class_index) ||
-                 bind_after_giving_back(heap, class_index);
-    return bound ? take_from_rooms(heap, class_index, end, count, needed) : 0;
+    while (taken < needed && find_room(heap, class_index))
+        taken += take_from_rooms(heap, class_index, end - taken, count - taken, needed - taken);
+    return taken;
 }
 
 /*

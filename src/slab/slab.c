@@ -85,9 +85,12 @@ size_t hak_i_slab_acquire_row(struct hak_slabs *slabs, size_t bytes, struct hak_
     return spans;
 }
 
+/* The end that is too short for a block counts with the last, so that what was written lies side by side. */
 static size_t written_bytes(const struct hak_slab *slab)
 {
-    return slab->clean ? (size_t)slab->carved * hak_i_slab_class(slab)->block_bytes : slab->span_bytes;
+    const struct hak_class *of = hak_i_slab_class(slab);
+    bool in_part = slab->clean && slab->carved < of->block_count;
+    return in_part ? (size_t)slab->carved * of->block_bytes : slab->span_bytes;
 }
 
 /* Units side by side; those that were written come first. */

@@ -129,7 +129,7 @@ TEST_F(Heap, TakesNoMoreThanItNeedsWhereNothingMayBeRetained)
 
 TEST_F(Heap, KeepsOneEmptySlabOfAClassWhoseSlabsFitNoOther)
 {
-    for (unsigned class_index : {CLASS_32, CLASS_8K, CLASS_64K}) {
+    for (unsigned class_index : {CLASS_32, CLASS_16K, CLASS_64K}) {
         std::vector<void *> blocks = alloc_many(class_index, blocks_of_slabs(class_index, 40));
         hak_slab *first = machine_.slab_of(blocks.front());
         free_all(blocks);

@@ -20,6 +20,7 @@ namespace hak_test {
 
 constexpr unsigned CLASS_16 = 0, CLASS_32 = 1, CLASS_64 = 3, CLASS_128 = 7, CLASS_1K = 23;
 constexpr unsigned CLASS_4K = HAK_TINY_CLASS_COUNT + 7, CLASS_8K = HAK_TINY_CLASS_COUNT + 11;
+constexpr unsigned CLASS_16K = HAK_TINY_CLASS_COUNT + 15;
 constexpr unsigned CLASS_64K = HAK_TINY_CLASS_COUNT + 23, CLASS_256K = HAK_CLASS_COUNT - 1;
 
 inline unsigned stack_count(const hak_heap *heap, unsigned class_index)
