@@ -132,14 +132,15 @@ struct hak_purge_report {
     size_t size;
     uint64_t returned_bytes;     /**< given back to the operating system by this call */
     uint64_t other_heaps_bytes;  /**< free, out of reach: on stacks of heaps that threads hold, or pending for them */
-    uint64_t partial_slab_bytes; /**< free, out of reach: in slabs that hold live blocks, or that such heaps keep */
+    uint64_t partial_slab_bytes; /**< free in slabs that hold live blocks, whole pages of which went back where this
+                                      thread reaches them, or that such heaps keep */
     uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: in slabs that are not free as a whole */
 };
 
 /**
- * Gives back to the operating system all that this thread can reach: its own stacks and empty slabs, those of idle
- * heaps, slabs of other threads' heaps all of whose blocks were freed by others, BigCache, and every free span. Returns
- * the bytes given back. `report_or_null` may be NULL.
+ * Gives back to the operating system all that this thread can reach: its own stacks, empty slabs and the free pages in
+ * others, those of idle heaps, slabs of other threads' heaps all of whose blocks were freed by others, BigCache, and
+ * every free span. Returns the bytes given back. `report_or_null` may be NULL.
  */
 HAKMEM_API size_t hak_purge(struct hak_purge_report *report_or_null) HAK_NOEXCEPT;
 

@@ -57,7 +57,8 @@
     X(budget_hard_bytes,      "bytes", "the budget's hard limit, 0 if there is none")                                  \
     X(budget_soft_events,     "count", "times there was too little to give back for the soft limit")                   \
     X(budget_refusals,        "count", "calls that were refused for the hard limit")                                   \
-    X(os_name_calls,          "count", "system calls that named memory; refused ones are no failures")
+    X(os_name_calls,          "count", "system calls that named memory; refused ones are no failures")                  \
+    X(partial_dirty_bytes,    "bytes", "the part of partial that counts as free written memory: blocks of two pages and more")
 // clang-format on
 
 #define HAK_STATS_FIELD(field, unit, sentence) uint64_t field;

@@ -43,6 +43,18 @@ size_t hak_i_arena_acquire_roomy(struct hak_arena *arena, size_t *units, bool *c
 bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes);
 void hak_i_arena_unretain(struct hak_arena *arena, size_t bytes);
 
+/*
+ * Free written memory inside spans in use changed by so much, which counts under the bound; in what had been given
+ * back, so much was needed again. Locks only for that.
+ */
+void hak_i_arena_count_holes(struct hak_arena *arena, ptrdiff_t change_bytes, size_t needed_bytes);
+
+/* How much of the holes is to go back, since giving back spans is not enough, or not fair; 0: nothing. */
+size_t hak_i_arena_hole_excess(struct hak_arena *arena);
+
+/* Gives back whole pages inside a span in use, which read as 0 then; false: the system refuses. */
+bool hak_i_arena_purge_hole(struct hak_arena *arena, uintptr_t address, size_t bytes);
+
 /* Gives back all free written memory; returns the bytes. */
 size_t hak_i_arena_purge(struct hak_arena *arena);
 

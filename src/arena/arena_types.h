@@ -109,7 +109,7 @@ struct hak_arena {
     uint64_t credit_ms;     /* when credit last changed */
     size_t purging_units;   /* held, and on their way back to the system */
     uint64_t last_purge_ms; /* when pages were last given back to keep the bound */
-    uint64_t purged_units;
+    uint64_t purged_bytes;
     uint64_t repurchased_units;
     uint64_t reused_units; /* handed out still written, BigCache's apart */
     struct hak_large *unused_records;
@@ -118,6 +118,7 @@ struct hak_arena {
     struct hak_density density;
     size_t sets_bytes;     /* what the sets take, of which little is ever written */
     size_t retained_bytes; /* by hak_i_arena_retain(); atomic, not under the lock */
+    size_t hole_bytes;     /* told by hak_i_arena_count_holes(); atomic, not under the lock */
 };
 
 #endif

@@ -28,15 +28,21 @@ static size_t retained_units(const struct hak_arena *arena)
     return hak_load_relaxed(&arena->retained_bytes) >> HAK_UNIT_SHIFT;
 }
 
+static size_t hole_units(const struct hak_arena *arena)
+{
+    return (hak_load_relaxed(&arena->hole_bytes) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
+}
+
 static size_t written_units(const struct hak_arena *arena)
 {
-    return hak_load_relaxed(&arena->dirty_units) + hak_load_relaxed(&arena->cache.units) + retained_units(arena);
+    return hak_load_relaxed(&arena->dirty_units) + hak_load_relaxed(&arena->cache.units) + retained_units(arena) +
+           hole_units(arena);
 }
 
 static size_t live_units(const struct hak_arena *arena)
 {
     size_t held = arena->committed_units - arena->free_units;
-    size_t kept = arena->cache.units + retained_units(arena) + arena->purging_units;
+    size_t kept = arena->cache.units + retained_units(arena) + hole_units(arena) + arena->purging_units;
     return held > kept ? held - kept : 0;
 }
 
@@ -85,21 +91,26 @@ bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
 
 /* ------------------------------------------------------------------------------------------------ regretting ---- */
 
-void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units)
+/* So much was needed again. */
+static void regret(struct hak_arena *arena, size_t units)
 {
-    if (arena->purged_units == 0)
-        return;
-    size_t regretted = hak_bitmap_clear(arena->purged, first, units);
-    if (regretted == 0)
-        return;
     uint64_t now_ms = hak_i_os_now_ms();
     if (now_ms - arena->last_purge_ms >= REGRET_MS)
         return;
     size_t most = option_units(&hak_i_base_options.reuse_max);
-    arena->repurchased_units += regretted;
-    size_t credit = arena->credit_units + REGRET_WEIGHT * regretted;
+    arena->repurchased_units += units;
+    size_t credit = arena->credit_units + REGRET_WEIGHT * units;
     arena->credit_units = credit < most ? credit : most;
     arena->credit_ms = now_ms;
+}
+
+void hak_i_arena_credit_locked(struct hak_arena *arena, size_t first, size_t units)
+{
+    if (arena->purged_bytes == 0)
+        return;
+    size_t regretted = hak_bitmap_clear(arena->purged, first, units);
+    if (regretted != 0)
+        regret(arena, regretted);
 }
 
 /* ----------------------------------------------------------------------------------------------- giving back ---- */
@@ -190,7 +201,7 @@ static size_t purge_victims(struct hak_arena *arena, const struct victim *victim
         if (!explicitly)
             hak_bitmap_set(arena->purged, span.first, span.units);
     }
-    arena->purged_units += total_units;
+    arena->purged_bytes += total_units << HAK_UNIT_SHIFT;
     return total_units;
 }
 
@@ -207,11 +218,17 @@ static size_t purge_down_to(struct hak_arena *arena, size_t target_units, bool e
     return total_units;
 }
 
+/* Past the bound, more goes than what exceeds it. */
+static size_t target_units(const struct hak_arena *arena)
+{
+    return arena->last_bound_units / 16 * 15;
+}
+
 void hak_i_arena_settle(struct hak_arena *arena)
 {
     hak_i_base_lock(&arena->lock);
     if (hak_i_arena_over_bound_locked(arena))
-        purge_down_to(arena, bound_units(arena) / 16 * 15, false);
+        purge_down_to(arena, target_units(arena), false);
     hak_i_base_unlock(&arena->lock);
 }
 
@@ -271,4 +288,59 @@ bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes)
 void hak_i_arena_unretain(struct hak_arena *arena, size_t bytes)
 {
     hak_fetch_sub_relaxed(&arena->retained_bytes, bytes);
+}
+
+/* ----------------------------------------------------------------------------------------------------- holes ---- */
+
+void hak_i_arena_count_holes(struct hak_arena *arena, ptrdiff_t change_bytes, size_t needed_bytes)
+{
+    hak_fetch_add_relaxed(&arena->hole_bytes, (size_t)change_bytes);
+    if (needed_bytes == 0)
+        return;
+    hak_i_base_lock(&arena->lock);
+    regret(arena, needed_bytes >> HAK_UNIT_SHIFT);
+    hak_i_base_unlock(&arena->lock);
+}
+
+/* Holes that take more than half of the bound go first. */
+static size_t hole_excess_units(struct hak_arena *arena)
+{
+    if (!hak_i_arena_over_bound_locked(arena))
+        return 0;
+    size_t target = target_units(arena);
+    if (hole_units(arena) <= arena->last_bound_units / 2)
+        purge_down_to(arena, target, false);
+    size_t written = written_units(arena);
+    return written > target && !arena->purge_refused ? written - target : 0;
+}
+
+size_t hak_i_arena_hole_excess(struct hak_arena *arena)
+{
+    if (HAK_LIKELY(written_units(arena) <= hak_load_relaxed(&arena->last_bound_units)))
+        return 0;
+    hak_i_base_lock(&arena->lock);
+    size_t units = hole_excess_units(arena);
+    hak_i_base_unlock(&arena->lock);
+    return units << HAK_UNIT_SHIFT;
+}
+
+static struct hak_span units_around(const struct hak_arena *arena, uintptr_t address, size_t bytes)
+{
+    size_t first = hak_i_registry_unit(arena->registry, address);
+    return (struct hak_span){first, hak_i_registry_unit(arena->registry, address + bytes - 1) - first + 1};
+}
+
+bool hak_i_arena_purge_hole(struct hak_arena *arena, uintptr_t address, size_t bytes)
+{
+    hak_i_base_lock(&arena->lock);
+    struct hak_split split = hak_i_arena_split_pages_locked(arena, units_around(arena, address, bytes));
+    hak_i_base_unlock(&arena->lock);
+    hak_i_arena_advise_split(arena, &split);
+    bool purged = hak_i_os_purge((void *)address, bytes);
+    hak_i_base_lock(&arena->lock);
+    arena->last_purge_ms = hak_i_os_now_ms();
+    arena->purge_refused |= !purged;
+    arena->purged_bytes += purged ? bytes : 0;
+    hak_i_base_unlock(&arena->lock);
+    return purged;
 }

@@ -161,7 +161,7 @@ static bool is_due(enum hak_budget_level level)
 /* True: it is not enough, for more than soft is charged still. */
 static bool give_back(void)
 {
-    hak_i_front_empty_heaps("hak_budget_callback");
+    (void)hak_i_front_empty_heaps("hak_budget_callback");
     struct hak_heap *mine = hak_i_front_begin_work();
     bool over = hak_i_arena_shed(&hak_i_process.arena);
     hak_i_front_end_work(mine);

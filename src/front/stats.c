@@ -69,11 +69,12 @@ static void add_arena(struct hak_stats *stats, struct hak_arena *arena)
     stats->slack_bytes += bytes_of(arena->large_units - arena->large_asked_units);
     stats->clean_bytes = bytes_of(arena->free_units - arena->dirty_units);
     stats->dirty_bytes = bytes_of(arena->dirty_units + arena->cache.units);
+    stats->partial_dirty_bytes = hak_load_relaxed(&arena->hole_bytes);
     stats->committed_bytes = bytes_of(arena->committed_units);
     stats->huge_bytes = bytes_of(arena->huge_pages * HAK_HUGE_UNITS);
     stats->large_cache_hits = arena->cache.hits;
     stats->large_cache_misses = arena->cache.misses;
-    stats->purged_bytes = bytes_of(arena->purged_units);
+    stats->purged_bytes = arena->purged_bytes;
     stats->repurchased_bytes = bytes_of(arena->repurchased_units);
     stats->page_faults_saved = bytes_of(arena->reused_units + arena->cache.reused_units) / hak_i_os_page_bytes();
     hak_i_base_unlock(&arena->lock);
@@ -147,24 +148,25 @@ static void fill_report(struct hak_purge_report *report, size_t returned_bytes)
     memcpy(report, &filled, size < sizeof filled ? size : sizeof filled);
 }
 
-void hak_i_front_empty_heaps(const char *function)
+size_t hak_i_front_empty_heaps(const char *function)
 {
+    size_t returned_bytes = 0;
     struct hak_heap *heap = hak_i_front_borrow();
     if (heap != NULL) {
-        hak_i_heap_purge(heap);
+        returned_bytes = hak_i_heap_purge(heap);
         hak_i_front_report_findings(heap, function);
         hak_i_front_return(heap);
     }
-    hak_i_heaps_purge_idle(&hak_i_process.heaps);
+    return returned_bytes + hak_i_heaps_purge_idle(&hak_i_process.heaps);
 }
 
 size_t hak_purge(struct hak_purge_report *report_or_null)
 {
     size_t returned_bytes = 0;
     if (hak_i_front_started()) {
-        hak_i_front_empty_heaps("hak_purge");
+        returned_bytes = hak_i_front_empty_heaps("hak_purge");
         struct hak_heap *mine = hak_i_front_begin_work();
-        returned_bytes = hak_i_arena_purge(&hak_i_process.arena);
+        returned_bytes += hak_i_arena_purge(&hak_i_process.arena);
         hak_i_front_end_work(mine);
     }
     if (report_or_null != NULL && report_or_null->size >= sizeof report_or_null->size)

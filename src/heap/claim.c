@@ -15,7 +15,8 @@
 
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full)
 {
-    *heaps = (struct hak_heaps){.slabs = slabs, .check_full = check_full};
+    *heaps =
+        (struct hak_heaps){.slabs = slabs, .check_full = check_full, .hole_block_bytes = 2 * hak_i_os_page_bytes()};
     hak_i_base_lock_init(&heaps->gate, HAK_RANK_GATE);
     hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);
 }
@@ -33,6 +34,7 @@ void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap)
         heaps->idle_oldest = heap;
     heaps->idle_newest = heap;
     hak_store_relaxed(&heaps->idle_count, heaps->idle_count + 1);
+    hak_store_relaxed(&heaps->idle_hole_bytes, heaps->idle_hole_bytes + heap->hole_bytes);
 }
 
 static void unlink_idle(struct hak_heaps *heaps, struct hak_heap *heap)
@@ -47,6 +49,7 @@ static void unlink_idle(struct hak_heaps *heaps, struct hak_heap *heap)
         heaps->idle_oldest = heap->previous_idle;
     heap->held = true;
     hak_store_relaxed(&heaps->idle_count, heaps->idle_count - 1);
+    hak_store_relaxed(&heaps->idle_hole_bytes, heaps->idle_hole_bytes - heap->hole_bytes);
 }
 
 static void take_inbox(struct hak_heap *heap)
@@ -97,6 +100,7 @@ static void mark_idle(struct hak_heap *heap)
     do
         hak_i_heap_drain_all(heap);
     while (!hak_i_inbox_make_idle(&heap->inbox));
+    hak_i_holes_settle(heap);
 }
 
 /* From here on another thread may hold the heap. */
@@ -199,17 +203,20 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     let_go(heap);
 }
 
-void hak_i_heaps_purge_idle(struct hak_heaps *heaps)
+size_t hak_i_heaps_purge_idle(struct hak_heaps *heaps)
 {
+    size_t returned_bytes = 0;
     for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0; left--) {
         struct hak_heap *heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
-            return;
+            break;
         hak_i_heap_enter(heap);
         empty_out(heap);
+        returned_bytes += hak_i_holes_purge(heap);
         hak_i_heap_leave(heap);
         let_go(heap);
     }
+    return returned_bytes;
 }
 
 void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
@@ -219,6 +226,21 @@ void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
         if (heap == NULL)
             return;
         empty_out(heap);
+        let_go(heap);
+    }
+}
+
+/* The oldest first, which are the newest then. */
+void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes)
+{
+    size_t returned = 0;
+    for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0 && returned < bytes; left--) {
+        struct hak_heap *heap = NULL;
+        if (hak_load_relaxed(&heaps->idle_hole_bytes) != 0)
+            heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
+        if (heap == NULL)
+            return;
+        returned += hak_i_holes_give_back(heap, bytes - returned);
         let_go(heap);
     }
 }
@@ -235,6 +257,7 @@ static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_s
     hak_i_heap_unlist(from, slab);
     from->slab_bytes -= slab->span_bytes;
     hak_i_slab_hand_over(heap->heaps->slabs, slab, &heap->inbox, heap->hot.id);
+    hak_i_holes_hand_over(from, heap, slab);
     hak_i_heap_adopt(heap, slab);
     hak_count(&heap->counts.handovers, 1);
 }

@@ -36,6 +36,7 @@ void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word
         note_wrong_bits(heap, slab, word, wrong);
     if (!slab->listed && hak_i_slab_has_room(slab))
         hak_i_heap_list(heap, slab);
+    hak_i_holes_recount(heap, slab);
 }
 
 unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab)
@@ -132,6 +133,7 @@ static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, voi
         struct hak_slab *slab = hak_i_rooms_lowest(stack->rooms);
         hak_i_heap_before_taking(heap, stack, slab);
         taken += hak_i_slab_take(slab, share_of(stack, slab, count - taken, needed), end - taken);
+        hak_i_holes_recount(heap, slab);
         if (hak_i_slab_has_room(slab))
             break;
         stack->filled = true;
@@ -256,13 +258,15 @@ void hak_i_heap_settle(struct hak_heap *heap)
     hak_i_heap_drain_all(heap);
 }
 
-void hak_i_heap_purge(struct hak_heap *heap)
+size_t hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
     hak_i_heap_settle(heap);
     hak_i_heap_seize_from_all(heap);
     hak_i_heap_release_empties(heap);
+    size_t returned_bytes = hak_i_holes_purge(heap);
     hak_i_heap_leave(heap);
+    return returned_bytes;
 }
 
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block)

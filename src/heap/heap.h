@@ -66,8 +66,11 @@ void hak_i_heaps_forget_heapless(struct hak_heaps *heaps);
 /* In the child: the heaps of the threads that no longer exist become idle, with empty stacks. */
 void hak_i_heaps_adopt_orphans(struct hak_heaps *heaps, const struct hak_heap *mine);
 
-/* Gives back what idle heaps keep: their stacks, empty slabs and what is pending there. */
-void hak_i_heaps_purge_idle(struct hak_heaps *heaps);
+/*
+ * Gives back what idle heaps keep: their stacks, empty slabs and what is pending there, and the free pages in their
+ * slabs, whose bytes it returns.
+ */
+size_t hak_i_heaps_purge_idle(struct hak_heaps *heaps);
 
 /* ------------------------------------------------------------------------------------------------ slow paths ---- */
 
@@ -94,9 +97,9 @@ bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
 /*
  * Flushes the stacks, publishes the combining buffer, collects what is pending, and gives empty slabs back, with those
- * that came back whole to heaps of other threads.
+ * that came back whole to heaps of other threads, and the free pages in its slabs, whose bytes it returns.
  */
-void hak_i_heap_purge(struct hak_heap *heap);
+size_t hak_i_heap_purge(struct hak_heap *heap);
 
 /* Whether a block that was allocated is free in its slab or pending, or its slab is gone; stacks are not looked at. */
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
@@ -114,8 +117,8 @@ void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps);
 void *hak_i_heaps_find_double_passed(struct hak_heaps *heaps);
 
 /*
- * The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2, 6 for H4; 0 when all hold. For a heap
- * at rest.
+ * The number of a broken invariant: 1 to 3 for H1 to H3, 4 and 5 for T1 and T2, 6 and 7 for H4 and H5; 0 when all
+ * hold. For a heap at rest.
  */
 int hak_i_heap_audit(const struct hak_heap *heap);
 

@@ -58,6 +58,31 @@ static bool put_away_is_right(const struct hak_heap *heap)
     return bytes == heap->put_away_bytes;
 }
 
+static unsigned slabs_with_holes(const struct hak_heap *heap, unsigned class_index)
+{
+    unsigned count = 0;
+    struct hak_slab *rooms = heap->stacks[class_index].rooms;
+    for (struct hak_slab *slab = hak_i_rooms_lowest(rooms); slab != NULL; slab = hak_i_rooms_next(rooms, slab))
+        count += hak_i_holes_bytes(heap, slab) != 0;
+    return count;
+}
+
+static bool holes_are_right(const struct hak_heap *heap)
+{
+    unsigned count = 0, linked = 0;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        count += slabs_with_holes(heap, i);
+    const struct hak_slab *newer = NULL;
+    for (const struct hak_slab *slab = heap->newest_holes; slab != NULL; newer = slab, slab = slab->older_holes) {
+        if (slab->hole_bytes == 0 || slab->hole_bytes != hak_i_holes_bytes(heap, slab) || slab->newer_holes != newer)
+            return false;
+        linked++;
+        bytes += slab->hole_bytes;
+    }
+    return linked == count && bytes == heap->hole_bytes && heap->oldest_holes == newer && heap->hole_change == 0;
+}
+
 int hak_i_heap_audit(const struct hak_heap *heap)
 {
     if (!granted_is_right(heap))
@@ -72,5 +97,7 @@ int hak_i_heap_audit(const struct hak_heap *heap)
     }
     if (!idle_is_sound(heap))
         return 3;
-    return put_away_is_right(heap) ? 0 : 6;
+    if (!put_away_is_right(heap))
+        return 6;
+    return holes_are_right(heap) ? 0 : 7;
 }

@@ -8,6 +8,32 @@
 
 HAK_EXTERN_C_BEGIN
 
+/* ---------------------------------------------- holes.c: free blocks of slabs in use go back where they lie ---- */
+
+/* The slab's free blocks are others than before, or it is retained or no longer. Cheap for blocks without holes. */
+void hak_i_holes_changed(struct hak_heap *heap, struct hak_slab *slab);
+
+HAK_INLINE void hak_i_holes_recount(struct hak_heap *heap, struct hak_slab *slab)
+{
+    if (HAK_UNLIKELY(hak_i_slab_class(slab)->block_bytes >= heap->heaps->hole_block_bytes))
+        hak_i_holes_changed(heap, slab);
+}
+
+/* Tells the arena what changed; past the bound, the pages of what was given to its slab longest ago go back. */
+void hak_i_holes_settle(struct hak_heap *heap);
+
+/* Gives back so many bytes of the oldest holes, or what there is; how many. */
+size_t hak_i_holes_give_back(struct hak_heap *heap, size_t bytes);
+
+/* Gives back all free pages in the heap's slabs; returns the bytes. */
+size_t hak_i_holes_purge(struct hak_heap *heap);
+
+/* A slab that is among those with holes goes to another heap. */
+void hak_i_holes_hand_over(struct hak_heap *from, struct hak_heap *to, struct hak_slab *slab);
+
+/* What counts of the slab's holes. */
+size_t hak_i_holes_bytes(const struct hak_heap *heap, const struct hak_slab *slab);
+
 /* ---------------------------------------------------------------------------------------- heap.c: slow paths ---- */
 
 /* Waits until no thread forks. */
@@ -28,6 +54,8 @@ HAK_INLINE void hak_i_heap_enter(struct hak_heap *heap)
 
 HAK_INLINE void hak_i_heap_leave(struct hak_heap *heap)
 {
+    if (HAK_UNLIKELY(heap->hole_change != 0))
+        hak_i_holes_settle(heap);
     hak_store_release(&heap->busy, false); /* release: the work comes before */
 }
 
@@ -211,6 +239,9 @@ void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap);
 
 /* Takes slabs with room for the class from one idle heap; false: there are none. */
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index);
+
+/* Gives back so many bytes of idle heaps' holes, or what there is, in the middle of slow work. */
+void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes);
 
 /* Gives back what idle heaps keep, in the middle of slow work. */
 void hak_i_heaps_empty_idle(struct hak_heaps *heaps);

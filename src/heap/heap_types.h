@@ -120,6 +120,8 @@ struct hak_heap_sample {
  *       block per pool class
  *   H2  every slab whose owner is this inbox and which has room is among the `rooms` of its class
  *   H3  an idle heap's combining buffer is empty, and its inbox carries the idle mark
+ *   H5  the slabs with holes are those of the heap whose hole_bytes is not 0, and that is what holes.c says it is;
+ *       the heap's is their sum
  *   H4  put_away_bytes of an idle heap is the sum of slab_bytes over the classes with blocks on their stacks, each of
  *       which holds blocks of one slab; of a held heap it is 0, but between putting away and letting go
  */
@@ -127,7 +129,12 @@ struct hak_heap {
     struct hak_heap_hot hot;
     struct hak_stack stacks[HAK_CLASS_COUNT];
     struct hak_heaps *heaps;
-    struct hak_slab *drained; /* taken from the inbox, not collected yet */
+    struct hak_slab *drained;      /* taken from the inbox, not collected yet */
+    struct hak_slab *newest_holes; /* the slabs with holes that count; see holes.c */
+    struct hak_slab *oldest_holes;
+    size_t hole_bytes;        /* of all of them */
+    ptrdiff_t hole_change;    /* since the arena was told */
+    size_t hole_needed_bytes; /* in holes that had been given back, since then */
     struct hak_slab *empties[HAK_HEAP_EMPTIES];
     unsigned empty_count; /* atomic (relaxed) because statistics look */
     unsigned ticks;
@@ -175,16 +182,18 @@ struct hak_depot {
 struct hak_heaps {
     struct hak_lock lock; /* guards the lists and `held` */
     struct hak_slabs *slabs;
-    struct hak_lock gate; /* held by a thread that forks, from before the work stops until it may go on */
-    bool gate_closed;     /* atomic: no slow work may begin */
-    uint32_t heapless;    /* atomic: threads at work without a heap at this moment */
-    bool check_full;      /* heaps have no units and no stacks: every call is looked at */
-    struct hak_heap *all; /* atomic: readers walk next_heap without the lock */
+    struct hak_lock gate;    /* held by a thread that forks, from before the work stops until it may go on */
+    bool gate_closed;        /* atomic: no slow work may begin */
+    uint32_t heapless;       /* atomic: threads at work without a heap at this moment */
+    size_t hole_block_bytes; /* holes of blocks from here on count */
+    bool check_full;         /* heaps have no units and no stacks: every call is looked at */
+    struct hak_heap *all;    /* atomic: readers walk next_heap without the lock */
     struct hak_heap *idle_newest;
     struct hak_heap *idle_oldest;
-    uint32_t heap_count; /* atomic for readers */
-    uint32_t idle_count; /* atomic for readers */
-    uint64_t passed;     /* atomic: a bit per class of pool's whose depot was ever used */
+    uint32_t heap_count;    /* atomic for readers */
+    uint32_t idle_count;    /* atomic for readers */
+    size_t idle_hole_bytes; /* of idle heaps; atomic for readers */
+    uint64_t passed;        /* atomic: a bit per class of pool's whose depot was ever used */
     struct hak_depot depots[HAK_POOL_CLASS_COUNT];
 };
 

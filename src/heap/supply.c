@@ -33,6 +33,7 @@ static void forget_retained(struct hak_heap *heap, struct hak_slab *slab)
 {
     hak_i_arena_unretain(heap->heaps->slabs->arena, slab->span_bytes);
     slab->retained = false;
+    hak_i_holes_recount(heap, slab);
 }
 
 static void release_span(struct hak_heap *heap, struct hak_slab *slab)
@@ -47,6 +48,7 @@ static void retire_slab(struct hak_heap *heap, struct hak_slab *slab)
 {
     hak_i_heap_unlist(heap, slab);
     hak_i_slab_unbind(heap->heaps->slabs, slab);
+    hak_i_holes_recount(heap, slab);
     release_span(heap, slab);
 }
 
@@ -86,6 +88,7 @@ static bool keep_as_empty(struct hak_heap *heap, struct hak_slab *slab)
     hak_i_heap_unlist(heap, slab);
     hak_i_slab_unbind(heap->heaps->slabs, slab);
     slab->retained = true;
+    hak_i_holes_recount(heap, slab);
     hak_i_heap_push_empty(heap, slab);
     return true;
 }
@@ -96,6 +99,7 @@ static bool keep_in_class(struct hak_heap *heap, struct hak_slab *slab)
     if (stack->kept != NULL || !hak_i_arena_retain(heap->heaps->slabs->arena, slab->span_bytes))
         return false;
     slab->retained = true;
+    hak_i_holes_recount(heap, slab);
     stack->kept = slab;
     return true;
 }

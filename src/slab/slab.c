@@ -158,6 +158,7 @@ void hak_i_slab_bind(struct hak_slabs *slabs, struct hak_slab *slab, unsigned cl
     hak_store_relaxed(&slab->carved, 0);
     hak_store_relaxed(&slab->free_count, 0);
     slab->listed = false;
+    slab->purged = 0;
     memset(slab->local, 0, sizeof slab->local);
     hak_i_slab_hand_over(slabs, slab, owner, id_base);
     hak_store_relaxed(&slab->state, HAK_SLAB_BOUND);

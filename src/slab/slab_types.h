@@ -74,6 +74,9 @@ struct hak_slab {
     uint8_t state;       /* enum hak_slab_state; atomic for statistics */
     bool clean;          /* what is not carved reads as 0 */
     bool retained;       /* empty, and counted by hak_i_arena_retain() */
+    uint64_t purged;     /* of the first word of local: free blocks whose pages were given back; see heap/holes.c */
+    struct hak_slab *newer_holes; /* among the owner's slabs with holes, those that were given blocks later */
+    struct hak_slab *older_holes;
     uint64_t local[HAK_SLAB_WORDS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
     uint64_t remote[HAK_SLAB_WORDS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES); /* atomic */
     uint64_t summary HAK_ALIGNED(HAK_CACHE_LINE_BYTES);                /* atomic */
@@ -85,6 +88,7 @@ struct hak_slab {
     uint64_t out_sum;              /* of blocks that were found out, and none was given back since; or 0 */
     uint16_t free_count;           /* atomic for statistics */
     bool listed;
+    uint32_t hole_bytes; /* what of it counts as free written memory */
 };
 
 HAK_STATIC_ASSERT(sizeof(struct hak_slab) == 384, "six cache lines");

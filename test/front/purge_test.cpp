@@ -99,6 +99,33 @@ TEST_F(FrontPurge, SmallBlocksOfAnEndedThreadLeaveLittleAfterThePurge)
     EXPECT_LT(resident_bytes(), before + 12 * MiB);
 }
 
+TEST_F(FrontPurge, FreePagesAmongBlocksInUseGoBack)
+{
+    SKIP_WHERE_RESIDENT_MEMORY_MISLEADS();
+    std::vector<void *> blocks(64 * KiB), kept;
+    kept.reserve(blocks.size());
+    size_t before = resident_bytes();
+    ASSERT_EQ(hak_alloc_batch(KiB, blocks.size(), blocks.data()), blocks.size());
+    for (size_t i = 0; i < blocks.size(); i++) {
+        fill(blocks[i], KiB, i);
+    }
+    for (size_t i = 0; i < blocks.size(); i++) {
+        if (i % 64 == 0) {
+            kept.push_back(blocks[i]);
+        } else {
+            hak_free(blocks[i]);
+        }
+    }
+    EXPECT_GT(resident_bytes(), before + 48 * MiB);
+    EXPECT_GT(hak_purge(nullptr), 48 * MiB);
+    EXPECT_LT(resident_bytes(), before + 8 * MiB) << "a page for each block, and tables";
+    EXPECT_LT(hak_purge(nullptr), MiB) << "they are gone";
+    for (size_t i = 0; i < kept.size(); i++) {
+        EXPECT_TRUE(is_filled(kept[i], KiB, i * 64));
+    }
+    hak_free_batch(kept.data(), kept.size());
+}
+
 TEST_F(FrontPurge, LargeBlocksLeaveLittleResident)
 {
     SKIP_WHERE_RESIDENT_MEMORY_MISLEADS();

@@ -22,6 +22,12 @@ protected:
         return blocks;
     }
     unsigned passed(unsigned class_index) { return static_cast<unsigned>(machine_.passed(class_index).size()); }
+    void look()
+    {
+        hak_i_heap_enter(heap_);
+        hak_i_depot_look(heap_, CLASS_8K);
+        hak_i_heap_leave(heap_);
+    }
     void give_back_own()
     {
         machine_.free_all(other_, own_);
@@ -124,16 +130,16 @@ TEST_F(HeapDepot, WhatNobodyWantsGoesHome)
 {
     pass(CLASS_8K, 40);
     ASSERT_GT(passed(CLASS_8K), 0u);
-    hak_i_depot_look(heap_, CLASS_8K);
+    look();
     EXPECT_EQ(passed(CLASS_8K), 0u);
     pass(CLASS_8K, 100);
     void *block = nullptr;
     ASSERT_EQ(hak_i_depot_take(&machine_.heaps, CLASS_8K, &block + 1, 1), 1u);
     unsigned there = passed(CLASS_8K);
     ASSERT_GT(there, 0u);
-    hak_i_depot_look(heap_, CLASS_8K);
+    look();
     EXPECT_EQ(passed(CLASS_8K), there) << "it was wanted";
-    hak_i_depot_look(heap_, CLASS_8K);
+    look();
     EXPECT_EQ(passed(CLASS_8K), 0u);
     machine_.free(other_, block);
 }

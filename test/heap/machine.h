@@ -174,6 +174,7 @@ public:
         faults += pending_slabs_are_in_one_inbox() ? "" : " S4 is broken";
         faults += lists_hold_all_slabs_with_room() ? "" : " H2 is broken";
         faults += retained_is_right() ? "" : " retained bytes are wrong";
+        faults += holes_are_told() ? "" : " hole bytes are wrong";
         return faults.empty() ? testing::AssertionSuccess() : testing::AssertionFailure() << faults;
     }
 
@@ -266,6 +267,13 @@ private:
             }
         });
         return bytes == arena.retained_bytes;
+    }
+
+    bool holes_are_told() const
+    {
+        size_t bytes = 0;
+        for_each_bound_slab([&](hak_slab *slab) { bytes += slab->hole_bytes; });
+        return bytes == arena.hole_bytes;
     }
 };
 
