@@ -53,5 +53,6 @@ def execute(command, variables, directory=None, limit_seconds=LIMIT_SECONDS):
         texts = output.read(), errors.read()
     if process.returncode != 0:
         how = f"took over {limit_seconds} s" if too_long.is_set() else f"ended with {process.returncode}"
-        raise Failure(f"{' '.join(command)} {how}: {texts[1].strip()[-500:]}")
+        shown = " ".join(os.path.basename(word) for word in command)  # goes into results, where no path means anything
+        raise Failure(f"{shown} {how}: {texts[1].strip()[-500:]}")
     return texts
