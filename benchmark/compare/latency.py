@@ -141,6 +141,15 @@ def markdown(latencies, rounds, names, facts):
     return "\n".join([*text, "## Machine\n", machine_text(Results(facts, {}))])
 
 
+def make_writable(file):
+    """Before anything is measured; what the file holds stays until then."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.open("a").close()
+    except OSError as error:
+        raise Refusal(f"--out={file}: {error.strerror}")
+
+
 def main(arguments):
     options = parse_options(arguments)
     if options.rounds < 1:
@@ -151,14 +160,12 @@ def main(arguments):
     for allocator in competitors:
         allocators.check(allocator, program)
     facts = machine.facts(program.facts(None)[0]["compiler"], [allocator.facts() for allocator in competitors])
+    out = options.out or options.setup.parent / "latency.md"
+    make_writable(out)
     latencies = Latencies()
     measure(latencies, setup["latency"], competitors, options.rounds)
-    out = options.out or options.setup.parent / "latency.md"
     text = markdown(latencies, options.rounds, [allocator.name for allocator in competitors], facts)
-    try:
-        out.write_text(text)
-    except OSError as error:
-        raise Refusal(f"--out={out}: {error.strerror}")
+    out.write_text(text)
     print(f"{text}\nIn {out}")
 
 

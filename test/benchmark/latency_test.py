@@ -92,7 +92,8 @@ class Whole(unittest.TestCase):
 
     def test_mistakes_are_refused(self):
         for option, reason in (("--rounds=0", "at least 1"), ("--peer=x", "NAME=LIBRARY"),
-                               ("--peer=x=/nothing.so", "no file /nothing.so")):
+                               ("--peer=x=/nothing.so", "no file /nothing.so"),
+                               ("--out=/dev/null/latency.md", "--out=/dev/null/latency.md: ")):
             done = self.latency(option)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(reason, done.stderr)
