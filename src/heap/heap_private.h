@@ -13,9 +13,15 @@ HAK_EXTERN_C_BEGIN
 /* The slab's free blocks are others than before, or it is retained or no longer. Cheap for blocks without holes. */
 void hak_i_holes_changed(struct hak_heap *heap, struct hak_slab *slab);
 
+/* Whether holes of the slab's class count. */
+HAK_INLINE bool hak_i_holes_count(const struct hak_heap *heap, const struct hak_slab *slab)
+{
+    return hak_i_slab_class(slab)->block_bytes >= heap->heaps->hole_block_bytes;
+}
+
 HAK_INLINE void hak_i_holes_recount(struct hak_heap *heap, struct hak_slab *slab)
 {
-    if (HAK_UNLIKELY(hak_i_slab_class(slab)->block_bytes >= heap->heaps->hole_block_bytes))
+    if (HAK_UNLIKELY(hak_i_holes_count(heap, slab)))
         hak_i_holes_changed(heap, slab);
 }
 

@@ -10,11 +10,6 @@
 
 /* ------------------------------------------------------------------------------------------------- counting ---- */
 
-static bool counts(const struct hak_heap *heap, const struct hak_slab *slab)
-{
-    return hak_i_slab_class(slab)->block_bytes >= heap->heaps->hole_block_bytes;
-}
-
 /* The whole pages of one block: block sizes are multiples of half a page from two pages on. */
 static size_t page_bytes_of(const struct hak_slab *slab)
 {
@@ -23,7 +18,7 @@ static size_t page_bytes_of(const struct hak_slab *slab)
 
 size_t hak_i_holes_bytes(const struct hak_heap *heap, const struct hak_slab *slab)
 {
-    if (slab->state != HAK_SLAB_BOUND || slab->retained || !counts(heap, slab))
+    if (slab->state != HAK_SLAB_BOUND || slab->retained || !hak_i_holes_count(heap, slab))
         return 0;
     return hak_bits_count(slab->local[0] & ~slab->purged) * page_bytes_of(slab);
 }
@@ -99,7 +94,7 @@ static size_t purge_blocks(const struct hak_heap *heap, const struct hak_slab *s
     if (from >= to)
         return 0;
     size_t paged_bytes = to - from;
-    if (!counts(heap, slab) && (paged_bytes = hak_i_os_paged_bytes((void *)from, to - from)) == 0)
+    if (!hak_i_holes_count(heap, slab) && (paged_bytes = hak_i_os_paged_bytes((void *)from, to - from)) == 0)
         return 0;
     if (!hak_i_arena_purge_hole(heap->heaps->slabs->arena, from, to - from))
         return SIZE_MAX;
@@ -121,7 +116,7 @@ static size_t purge_slab(struct hak_heap *heap, struct hak_slab *slab)
             return SIZE_MAX;
         returned_bytes += bytes;
     }
-    if (counts(heap, slab)) {
+    if (hak_i_holes_count(heap, slab)) {
         slab->purged = slab->local[0];
         hak_i_holes_changed(heap, slab);
     }

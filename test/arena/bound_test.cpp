@@ -40,15 +40,6 @@ protected:
         }
     }
 
-    static size_t purged_bytes()
-    {
-        size_t bytes = 0;
-        for (const fake_os::Call &call : fake_os::calls(HAK_OS_PURGE)) {
-            bytes += call.done ? call.bytes : 0;
-        }
-        return bytes;
-    }
-
     /** Purges 8 MiB by the bound and needs it again `pause_ms` later. */
     void regret_after(uint64_t pause_ms)
     {
@@ -66,7 +57,7 @@ TEST_F(ArenaBound, KeepsWhatIsWithinIt)
 {
     release_all(written_spans(16, 16));
     EXPECT_EQ(space->arena.dirty_units, mib(4));
-    EXPECT_EQ(purged_bytes(), 0u);
+    EXPECT_EQ(fake_os::purged_bytes(), 0u);
 }
 
 TEST_F(ArenaBound, GoesASixteenthBelowItOnceExceeded)
@@ -93,7 +84,7 @@ TEST_F(ArenaBound, GivesBackOnlyPartOfALongSpan)
 {
     release_all(written_spans(1, mib(5)));
     EXPECT_EQ(space->arena.dirty_units, mib(3));
-    EXPECT_EQ(purged_bytes(), 2 * MiB);
+    EXPECT_EQ(fake_os::purged_bytes(), 2 * MiB);
 }
 
 TEST_F(ArenaBound, WhatDoesNotFitGoesBackBeforeANewPeak)
@@ -102,7 +93,7 @@ TEST_F(ArenaBound, WhatDoesNotFitGoesBackBeforeANewPeak)
     size_t peak = hak_i_arena_charged_bytes(&space->arena);
     Span span = space->acquire(mib(2));
     EXPECT_TRUE(span.clean);
-    EXPECT_EQ(purged_bytes(), 2 * MiB);
+    EXPECT_EQ(fake_os::purged_bytes(), 2 * MiB);
     EXPECT_LE(hak_i_arena_charged_bytes(&space->arena), peak);
     EXPECT_EQ(hak_i_arena_audit(&space->arena), 0);
 }
@@ -111,24 +102,24 @@ TEST_F(ArenaBound, AFifthOfTheLeastStaysAtANewPeak)
 {
     release_all(written_spans(12, 4));
     space->acquire(mib(2));
-    EXPECT_EQ(purged_bytes(), 0u);
+    EXPECT_EQ(fake_os::purged_bytes(), 0u);
 }
 
 TEST_F(ArenaBound, WhatStaysBelowThePeakGivesNothingBack)
 {
     space->release(space->acquire(mib(8)), mib(8));
     hak_i_arena_purge(&space->arena);
-    size_t purged = purged_bytes();
+    size_t purged = fake_os::purged_bytes();
     release_all(written_spans(40, 4));
     space->acquire(mib(2));
-    EXPECT_EQ(purged_bytes(), purged);
+    EXPECT_EQ(fake_os::purged_bytes(), purged);
 }
 
 TEST_F(ArenaBound, ABlockThatMovesToGrowGivesBackBeforeANewPeak)
 {
     release_all(written_spans(40, 4));
     ASSERT_TRUE(space->acquire_roomy(mib(2)));
-    EXPECT_EQ(purged_bytes(), 2 * MiB);
+    EXPECT_EQ(fake_os::purged_bytes(), 2 * MiB);
 }
 
 TEST_F(ArenaBound, AShareOfTheLiveMemoryStaysAtANewPeak)
@@ -137,11 +128,11 @@ TEST_F(ArenaBound, AShareOfTheLiveMemoryStaysAtANewPeak)
     ASSERT_TRUE(space->acquire(mib(16)));
     release_all(written_spans(40, 4));
     space->acquire(mib(2));
-    EXPECT_EQ(purged_bytes(), 0u);
+    EXPECT_EQ(fake_os::purged_bytes(), 0u);
     hak_i_base_options.dirty_percent = -1;
     hak_i_base_options.dirty_min = 0;
     space->acquire(mib(32));
-    EXPECT_EQ(purged_bytes(), 0u) << "all is kept";
+    EXPECT_EQ(fake_os::purged_bytes(), 0u) << "all is kept";
 }
 
 TEST_F(ArenaBound, NeedsFewCalls)
@@ -206,7 +197,7 @@ TEST_F(ArenaBound, CountsBigCache)
         expect_within_bound();
     }
     EXPECT_GT(space->arena.cache.units, 0u);
-    EXPECT_GT(purged_bytes(), 0u);
+    EXPECT_GT(fake_os::purged_bytes(), 0u);
 }
 
 TEST_F(ArenaBound, CountsWhatIsRetained)
@@ -277,7 +268,7 @@ TEST_F(ArenaBound, KeepsMoreOnCredit)
     fake_os::forget_calls();
     Span span = space->acquire(mib(4) + credit - space->written_units());
     space->release(span, span.units);
-    EXPECT_EQ(purged_bytes(), 0u);
+    EXPECT_EQ(fake_os::purged_bytes(), 0u);
     expect_within_bound();
 }
 
@@ -327,7 +318,7 @@ TEST_F(ArenaBound, PurgesEverythingWhenAsked)
     ASSERT_TRUE(space->free_large(block));
     EXPECT_EQ(hak_i_arena_purge(&space->arena), 50 * UNIT + MiB);
     EXPECT_EQ(space->written_units(), 0u);
-    EXPECT_EQ(purged_bytes(), 50 * UNIT + MiB);
+    EXPECT_EQ(fake_os::purged_bytes(), 50 * UNIT + MiB);
     EXPECT_EQ(hak_i_arena_purge(&space->arena), 0u);
 }
 

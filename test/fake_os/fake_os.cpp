@@ -487,6 +487,15 @@ void forget_calls()
     world.calls.clear();
 }
 
+size_t purged_bytes()
+{
+    size_t bytes = 0;
+    for (const Call &call : calls(HAK_OS_PURGE)) {
+        bytes += call.done ? call.bytes : 0;
+    }
+    return bytes;
+}
+
 size_t mapped_bytes()
 {
     Entry entry;

@@ -79,6 +79,8 @@ void during_purge(std::function<void()> action);
 std::vector<Call> calls();
 std::vector<Call> calls(hak_os_call kind);
 void forget_calls();
+/** What purging calls gave back since then. */
+size_t purged_bytes();
 
 /** Address space mapped now, in bytes. */
 size_t mapped_bytes();

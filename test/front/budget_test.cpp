@@ -362,10 +362,10 @@ TEST_F(FrontBudget, DoesNotCallForABlockThatFindsRoomToGrow)
 {
     Callback callback;
     void *block = hak_alloc(12 * MiB);
-    allocate(20 * KiB, 8 * MiB);
+    allocate(40 * KiB, 8 * MiB);
     free_all();
     hak_stats stats = statistics();
-    ASSERT_GT(stats.partial_bytes, 256 * KiB);
+    ASSERT_GT(stats.partial_bytes, 512 * KiB);
     set_above(0, 0, Callback::call, &callback);
     block = hak_realloc(block, 12 * MiB + stats.dirty_bytes + stats.partial_bytes / 4 * 3);
     ASSERT_NE(block, nullptr);

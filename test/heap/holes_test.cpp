@@ -47,14 +47,6 @@ protected:
     }
 
     size_t counted() const { return machine_.arena.hole_bytes; }
-    static size_t purged_bytes()
-    {
-        size_t bytes = 0;
-        for (const fake_os::Call &call : fake_os::calls(HAK_OS_PURGE)) {
-            bytes += call.done ? call.bytes : 0;
-        }
-        return bytes;
-    }
     static bool reads_as(const void *block, size_t bytes, unsigned char value)
     {
         const auto *at = static_cast<const unsigned char *>(block);
@@ -89,7 +81,7 @@ TEST_F(HeapHoles, WhatIsTakenAgainCountsNoLonger)
     every_second(CLASS_64K, 16);
     alloc_many(CLASS_64K, 8);
     EXPECT_EQ(counted(), 0u);
-    EXPECT_EQ(purged_bytes(), 0u);
+    EXPECT_EQ(fake_os::purged_bytes(), 0u);
 }
 
 TEST_F(HeapHoles, AnEmptySlabThatIsKeptCountsAsRetainedAlone)
@@ -110,7 +102,7 @@ TEST_F(HeapHoles, PastTheBoundTheyGoBackAndReadAs0)
     std::vector<void *> kept = every_second(CLASS_64K, 256);
     EXPECT_LE(counted(), 4 * HAK_MIB);
     EXPECT_GE(counted(), 3 * HAK_MIB);
-    EXPECT_EQ(counted() + purged_bytes(), 128u * 64 * HAK_KIB);
+    EXPECT_EQ(counted() + fake_os::purged_bytes(), 128u * 64 * HAK_KIB);
     for (void *block : kept) {
         EXPECT_TRUE(reads_as(block, 64 * HAK_KIB, 1)) << "in use";
     }
@@ -118,7 +110,7 @@ TEST_F(HeapHoles, PastTheBoundTheyGoBackAndReadAs0)
     for (void *block : alloc_many(CLASS_64K, 128)) {
         cleared += reads_as(block, 64 * HAK_KIB, 0);
     }
-    EXPECT_EQ(cleared * 64 * HAK_KIB, purged_bytes());
+    EXPECT_EQ(cleared * 64 * HAK_KIB, fake_os::purged_bytes());
 }
 
 TEST_F(HeapHoles, WhatLiesSideBySideGoesBackAtOnce)
@@ -165,9 +157,9 @@ TEST_F(HeapHoles, WhatIsNeededAgainSoonIsKeptTheNextTime)
 {
     hak_i_base_options.reuse_max = 64 * HAK_MIB;
     every_second(CLASS_64K, 256);
-    ASSERT_NE(purged_bytes(), 0u);
+    ASSERT_NE(fake_os::purged_bytes(), 0u);
     alloc_many(CLASS_64K, 128);
-    EXPECT_EQ(machine_.arena.repurchased_units << HAK_UNIT_SHIFT, purged_bytes());
+    EXPECT_EQ(machine_.arena.repurchased_units << HAK_UNIT_SHIFT, fake_os::purged_bytes());
     EXPECT_GE(machine_.arena.credit_units << HAK_UNIT_SHIFT, 4 * HAK_MIB);
 }
 
