@@ -344,9 +344,11 @@ static size_t place_in_reserve(struct hak_arena *arena, size_t *units)
         return HAK_NO_UNIT;
     size_t run = hak_i_runs_find(&arena->reserve, longest, 1);
     size_t first = hak_round_down(run + longest / 2, alignment);
-    if (hak_i_arena_commit_reserved_locked(arena, first, step, false) != HAK_OS_DONE)
+    arena->islands++; /* before the lock is let go in there */
+    if (hak_i_arena_commit_reserved_locked(arena, first, step, false) != HAK_OS_DONE) {
+        arena->islands--;
         return HAK_NO_UNIT;
-    arena->islands++;
+    }
     if (!is_within_budget(arena)) {
         hak_i_arena_put_locked(arena, first, step, 0);
         return HAK_NO_UNIT;

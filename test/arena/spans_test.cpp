@@ -433,3 +433,22 @@ TEST_F(ArenaRoom, TakesAnyPlaceWhenTheMiddleIsRefused)
     ASSERT_TRUE(span);
     EXPECT_EQ(fake_os::failures(), 1u);
 }
+
+TEST_F(ArenaRoom, IsSoughtAmidReservedUnitsOnlySoOftenByThreadsAtOnceToo)
+{
+    fake_os::reset();
+    fake_os::set_physical_bytes(65536 * MiB);
+    ASSERT_TRUE(start());
+    size_t amid_reserved = 0;
+    auto acquire = [&] {
+        Span span = space->acquire_roomy(mib(8));
+        ASSERT_TRUE(span);
+        amid_reserved += span.first != 0 && hak_i_runs_has(&space->arena.reserve, span.first - 1);
+    };
+    acquire();
+    for (int i = 0; i < 100; i++) {
+        fake_os::during_commit(acquire);
+        acquire();
+    }
+    EXPECT_EQ(amid_reserved, 32u);
+}
