@@ -55,6 +55,31 @@ size_t hak_i_arena_hole_excess(struct hak_arena *arena);
 /* Gives back whole pages inside a span in use, which read as 0 then; false: the system refuses. */
 bool hak_i_arena_purge_hole(struct hak_arena *arena, uintptr_t address, size_t bytes);
 
+/* Of hak_i_arena_written_units(), what lies in spans in use. */
+HAK_INLINE size_t hak_i_arena_hole_units(const struct hak_arena *arena)
+{
+    return (hak_load_relaxed(&arena->hole_bytes) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
+}
+
+/* Of hak_i_arena_written_units(), what is not in free spans. */
+HAK_INLINE size_t hak_i_arena_kept_units(const struct hak_arena *arena)
+{
+    return hak_load_relaxed(&arena->cache.units) + (hak_load_relaxed(&arena->retained_bytes) >> HAK_UNIT_SHIFT) +
+           hak_i_arena_hole_units(arena);
+}
+
+/* Free written memory, which is bounded. Needs no lock. */
+HAK_INLINE size_t hak_i_arena_written_units(const struct hak_arena *arena)
+{
+    return hak_load_relaxed(&arena->dirty_units) + hak_i_arena_kept_units(arena);
+}
+
+/* Whether it exceeds what the bound was when that was last looked at. Needs no lock. */
+HAK_INLINE bool hak_i_arena_is_over_bound(const struct hak_arena *arena)
+{
+    return hak_i_arena_written_units(arena) > hak_load_relaxed(&arena->last_bound_units);
+}
+
 /* Gives back all free written memory; returns the bytes. */
 size_t hak_i_arena_purge(struct hak_arena *arena);
 

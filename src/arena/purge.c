@@ -23,26 +23,10 @@ struct victim {
     struct hak_split split;
 };
 
-static size_t retained_units(const struct hak_arena *arena)
-{
-    return hak_load_relaxed(&arena->retained_bytes) >> HAK_UNIT_SHIFT;
-}
-
-static size_t hole_units(const struct hak_arena *arena)
-{
-    return (hak_load_relaxed(&arena->hole_bytes) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
-}
-
-static size_t written_units(const struct hak_arena *arena)
-{
-    return hak_load_relaxed(&arena->dirty_units) + hak_load_relaxed(&arena->cache.units) + retained_units(arena) +
-           hole_units(arena);
-}
-
 static size_t live_units(const struct hak_arena *arena)
 {
     size_t held = arena->committed_units - arena->free_units;
-    size_t kept = arena->cache.units + retained_units(arena) + hole_units(arena) + arena->purging_units;
+    size_t kept = hak_i_arena_kept_units(arena) + arena->purging_units;
     return held > kept ? held - kept : 0;
 }
 
@@ -86,7 +70,7 @@ static size_t bound_units(struct hak_arena *arena)
 bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
 {
     hak_store_relaxed(&arena->last_bound_units, bound_units(arena));
-    return !arena->purge_refused && written_units(arena) > arena->last_bound_units;
+    return !arena->purge_refused && hak_i_arena_is_over_bound(arena);
 }
 
 /* ------------------------------------------------------------------------------------------------ regretting ---- */
@@ -163,8 +147,8 @@ static struct hak_span take_written(struct hak_arena *arena, size_t excess)
 static size_t take_victims(struct hak_arena *arena, size_t target_units, struct victim *victims)
 {
     size_t count = 0;
-    while (count < BATCH_SPANS && written_units(arena) > target_units) {
-        struct hak_span span = take_written(arena, written_units(arena) - target_units);
+    while (count < BATCH_SPANS && hak_i_arena_written_units(arena) > target_units) {
+        struct hak_span span = take_written(arena, hak_i_arena_written_units(arena) - target_units);
         if (span.units == 0)
             break;
         victims[count++] = (struct victim){span, hak_i_arena_split_pages_locked(arena, span)};
@@ -244,7 +228,7 @@ size_t hak_i_arena_purge(struct hak_arena *arena)
 
 void hak_i_arena_give_back_locked(struct hak_arena *arena, size_t units)
 {
-    size_t written = written_units(arena);
+    size_t written = hak_i_arena_written_units(arena);
     purge_down_to(arena, written > units ? written - units : 0, true);
 }
 
@@ -280,7 +264,7 @@ bool hak_i_arena_retain(struct hak_arena *arena, size_t bytes)
         hak_fetch_sub_relaxed(&arena->retained_bytes, bytes);
         return false;
     }
-    if (written_units(arena) > hak_load_relaxed(&arena->last_bound_units))
+    if (hak_i_arena_is_over_bound(arena))
         hak_i_arena_settle(arena);
     return true;
 }
@@ -308,15 +292,15 @@ static size_t hole_excess_units(struct hak_arena *arena)
     if (!hak_i_arena_over_bound_locked(arena))
         return 0;
     size_t target = target_units(arena);
-    if (hole_units(arena) <= arena->last_bound_units / 2)
+    if (hak_i_arena_hole_units(arena) <= arena->last_bound_units / 2)
         purge_down_to(arena, target, false);
-    size_t written = written_units(arena);
+    size_t written = hak_i_arena_written_units(arena);
     return written > target && !arena->purge_refused ? written - target : 0;
 }
 
 size_t hak_i_arena_hole_excess(struct hak_arena *arena)
 {
-    if (HAK_LIKELY(written_units(arena) <= hak_load_relaxed(&arena->last_bound_units)))
+    if (HAK_LIKELY(!hak_i_arena_is_over_bound(arena)))
         return 0;
     hak_i_base_lock(&arena->lock);
     size_t units = hole_excess_units(arena);

@@ -28,6 +28,13 @@ HAK_INLINE void hak_i_holes_recount(struct hak_heap *heap, struct hak_slab *slab
 /* Tells the arena what changed; past the bound, the pages of what was given to its slab longest ago go back. */
 void hak_i_holes_settle(struct hak_heap *heap);
 
+/* Whether that may do something. */
+HAK_INLINE bool hak_i_holes_may_settle(const struct hak_heap *heap)
+{
+    size_t hole_bytes = heap->hole_bytes + hak_load_relaxed(&heap->heaps->idle_hole_bytes);
+    return heap->hole_change != 0 || (hole_bytes != 0 && hak_i_arena_is_over_bound(heap->heaps->slabs->arena));
+}
+
 /* Gives back so many bytes of the oldest holes, or what there is; how many. */
 size_t hak_i_holes_give_back(struct hak_heap *heap, size_t bytes);
 
@@ -60,7 +67,7 @@ HAK_INLINE void hak_i_heap_enter(struct hak_heap *heap)
 
 HAK_INLINE void hak_i_heap_leave(struct hak_heap *heap)
 {
-    if (HAK_UNLIKELY(heap->hole_change != 0))
+    if (HAK_UNLIKELY(hak_i_holes_may_settle(heap)))
         hak_i_holes_settle(heap);
     hak_store_release(&heap->busy, false); /* release: the work comes before */
 }

@@ -127,6 +127,8 @@ static void tell_arena(struct hak_heap *heap)
 {
     ptrdiff_t change = heap->hole_change;
     size_t needed = heap->hole_needed_bytes;
+    if (change == 0 && needed == 0)
+        return;
     heap->hole_change = 0;
     heap->hole_needed_bytes = 0;
     hak_i_arena_count_holes(heap->heaps->slabs->arena, change, needed);

@@ -207,17 +207,35 @@ TEST_F(HeapHoles, ASystemThatRefusesIsNotAskedAgain)
     EXPECT_LE(fake_os::calls(HAK_OS_PURGE).size(), 2u);
 }
 
+TEST_F(HeapHoles, FollowABoundThatFellAtTheNextSlowCall)
+{
+    hak_i_base_options.dirty_min = 0;
+    hak_i_base_options.dirty_percent = 25;
+    constexpr size_t UNITS = 16 * HAK_MIB / HAK_UNIT_BYTES;
+    bool clean;
+    size_t first = hak_i_arena_acquire(&machine_.arena, UNITS, 1, &clean);
+    every_second(CLASS_64K, 32);
+    size_t before = counted();
+    ASSERT_GE(before, HAK_MIB);
+    hak_i_arena_release(&machine_.arena, first, UNITS, 0);
+    alloc(CLASS_128);
+    EXPECT_LT(counted(), before);
+    EXPECT_LE(counted(), machine_.arena.last_bound_units << HAK_UNIT_SHIFT);
+}
+
 TEST_F(HeapHoles, ThoseOfIdleHeapsGoBackWhereThisHeapHasTooFew)
 {
     hak_heap *other = machine_.claim();
     every_second(other, CLASS_64K, 96);
     hak_i_heap_release(other);
-    size_t before = counted();
-    EXPECT_EQ(machine_.heaps.idle_hole_bytes, before);
-    ASSERT_GT(before, 2 * HAK_MIB);
+    size_t idle = counted();
+    EXPECT_EQ(machine_.heaps.idle_hole_bytes, idle);
+    ASSERT_GT(idle, 2 * HAK_MIB);
+    every_second(CLASS_64K, 8);
+    ASSERT_GT(counted(), idle);
     hak_i_base_options.dirty_min = HAK_MIB;
     hak_i_arena_settle(&machine_.arena);
-    every_second(CLASS_64K, 8);
+    alloc(CLASS_128);
     EXPECT_EQ(counted(), machine_.heaps.idle_hole_bytes);
     EXPECT_LE(counted(), HAK_MIB);
 }
