@@ -32,7 +32,8 @@ void hak_i_holes_settle(struct hak_heap *heap);
 HAK_INLINE bool hak_i_holes_may_settle(const struct hak_heap *heap)
 {
     size_t hole_bytes = heap->hole_bytes + hak_load_relaxed(&heap->heaps->idle_hole_bytes);
-    return heap->hole_change != 0 || (hole_bytes != 0 && hak_i_arena_is_over_bound(heap->heaps->slabs->arena));
+    return ((size_t)heap->hole_change | heap->hole_needed_bytes) != 0 ||
+           (hole_bytes != 0 && hak_i_arena_is_over_bound(heap->heaps->slabs->arena));
 }
 
 /* Gives back so many bytes of the oldest holes, or what there is; how many. */
