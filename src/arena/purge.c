@@ -58,19 +58,25 @@ static size_t plain_bound_units(size_t live, size_t least)
     return least > share ? least : share;
 }
 
+/* SIZE_MAX: all is kept, by the option or because the system refuses to take pages back. */
 static size_t bound_units(struct hak_arena *arena)
 {
     size_t plain = plain_bound_units(live_units(arena), option_units(&hak_i_base_options.dirty_min));
-    if (plain == SIZE_MAX)
+    if (plain == SIZE_MAX || arena->purge_refused)
         return SIZE_MAX;
     let_credit_fade(arena);
     return plain + arena->credit_units;
 }
 
-bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
+static void look_at_bound(struct hak_arena *arena)
 {
     hak_store_relaxed(&arena->last_bound_units, bound_units(arena));
-    return !arena->purge_refused && hak_i_arena_is_over_bound(arena);
+}
+
+bool hak_i_arena_over_bound_locked(struct hak_arena *arena)
+{
+    look_at_bound(arena);
+    return hak_i_arena_is_over_bound(arena);
 }
 
 /* ------------------------------------------------------------------------------------------------ regretting ---- */
@@ -222,6 +228,7 @@ size_t hak_i_arena_purge(struct hak_arena *arena)
     arena->purge_refused = false;
     arena->credit_units = 0;
     size_t units = purge_down_to(arena, 0, true);
+    look_at_bound(arena);
     hak_i_base_unlock(&arena->lock);
     return units << HAK_UNIT_SHIFT;
 }

@@ -205,6 +205,7 @@ TEST_F(HeapHoles, ASystemThatRefusesIsNotAskedAgain)
     every_second(CLASS_64K, 256);
     EXPECT_EQ(counted(), 128u * 64 * HAK_KIB);
     EXPECT_LE(fake_os::calls(HAK_OS_PURGE).size(), 2u);
+    EXPECT_FALSE(hak_i_arena_is_over_bound(&machine_.arena)) << "nor locked for it at each slow call";
 }
 
 TEST_F(HeapHoles, FollowABoundThatFellAtTheNextSlowCall)
