@@ -34,44 +34,46 @@ bit held[HEAPS];
 bit attempt_failed[HEAPS];
 byte draining;
 bit closing;
+// Slow work of several steps is under way there. A heap's thread, and who claims it, waits with slow work while another
+// visits; that one is told from the other by a barrier on all processors: visit.pml.
+bit busy[HEAPS];
+bit visited[HEAPS];
+#define MAY_WORK (mine != NOBODY && !visited[mine])
 
 #define CARVE(s) \
-    :: d_step { !closing && mine != NOBODY && owner_of[s] == NOBODY -> \
+    :: d_step { !closing && MAY_WORK && owner_of[s] == NOBODY -> \
            owner_of[s] = mine; carved[s] = SLAB_MASK; live[s] = SLAB_MASK; \
            printf("worker %d: begins slab %d\n", me, s) }
 #define ALLOCATE(s, b) \
-    :: d_step { !closing && mine != NOBODY && owner_of[s] == mine && (local_bits[s] & BIT(b)) -> \
+    :: d_step { !closing && MAY_WORK && owner_of[s] == mine && (local_bits[s] & BIT(b)) -> \
            MOVE(local_bits, live, BIT(b), s) }
 #define RELEASE(s) \
-    :: d_step { mine != NOBODY && owner_of[s] == mine && carved[s] && local_bits[s] == carved[s] -> \
+    :: d_step { MAY_WORK && owner_of[s] == mine && carved[s] && local_bits[s] == carved[s] -> \
            assert(!awaited[s] && !remote[s] && !summary[s]); printf("worker %d: releases slab %d\n", me, s); \
            carved[s] = 0; local_bits[s] = 0; owner_of[s] = NOBODY }
 #define TAKE(s) \
-    :: d_step { mine != NOBODY && owner_of[s] == h && MAY_TAKE(s) -> \
-           printf("worker %d: takes slab %d of heap %d\n", me, s, h); owner_of[s] = mine }
+    :: d_step { mine != NOBODY && owner_of[s] == h && (visiting || MAY_TAKE(s)) -> \
+           printf("worker %d: takes slab %d of heap %d\n", me, s, h); owner_of[s] = mine; LEAVE_STACK(s) }
 #define CLAIM_TO_KEEP(heap) \
     :: d_step { works && mine == NOBODY && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
            claim(heap); mine = heap }
 #define CLAIM_TO_TAKE(heap) \
-    :: d_step { works && mine != NOBODY && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
-           claim(heap) }
+    :: d_step { works && MAY_WORK && linked[heap] && (!closing || LINKS(inbox[heap]) || HAS_STACK(heap)) -> \
+           claim(heap); busy[mine] = 1 }
 
-// Who looks at the inbox of a heap that another holds has the slabs that came back whole and puts the others back.
-#define NAMES(s) (((remote[s] & WORD_MASK(0)) != 0) + 2 * ((remote[s] & WORD_MASK(1)) != 0))
-#ifdef BROKEN_FREERS_NOT_DONE
-#define CAME_BACK(s) (remote[s] == carved[s])
+// Who visits a heap that another thread holds has its slow work to itself: it drains it and takes slabs.
+#ifdef BROKEN_BUSY_HEAP_VISITED
+#define IS_AT_REST(heap) !(inbox[heap] & IDLE)
+#elif defined(BROKEN_IDLE_HEAP_VISITED)
+#define IS_AT_REST(heap) !busy[heap]
 #else
-#define CAME_BACK(s) (remote[s] == carved[s] && summary[s] == NAMES(s))
+#define IS_AT_REST(heap) (!busy[heap] && !(inbox[heap] & IDLE))
 #endif
-#ifdef BROKEN_IDLE_INBOX_TAKEN
-#define MAY_LOOK(heap) (LINKS(inbox[heap]))
-#else
-#define MAY_LOOK(heap) (LINKS(inbox[heap]) && !(inbox[heap] & IDLE))
-#endif
-#define LOOK(heap) \
-    :: d_step { works && mine != NOBODY && mine != heap && MAY_LOOK(heap) -> \
-           printf("worker %d: looks at heap %d\n", me, heap); \
-           list = LINKS(inbox[heap]); inbox[heap] = 0; h = mine; looking = 1; draining++ }
+#define VISIT(heap) \
+    :: d_step { works && MAY_WORK && mine != heap && !visited[heap] && IS_AT_REST(heap) && \
+           (!closing || LINKS(inbox[heap])) -> \
+           printf("worker %d: visits heap %d\n", me, heap); \
+           visited[heap] = 1; busy[mine] = 1; h = heap; visiting = 1; draining++ }
 
 // What is on a stack when its heap is given up stays there.
 #ifdef STACKS
@@ -87,6 +89,8 @@ byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when
 #else
 #define MAY_TAKE(s) (!stack[s])
 #endif
+/* To its slab a block on the stack of a heap that does not own it is as one with the program. */
+#define LEAVE_STACK(s) if :: stack[s] -> MOVE(stack, live, stack[s], s); stack_of[s] = 0 :: else fi
 #define PUSH(s, b) \
     :: d_step { !closing && mine != NOBODY && owner_of[s] == mine && (live[s] & BIT(b)) -> \
            MOVE(live, stack, BIT(b), s); stack_of[s] = mine }
@@ -97,12 +101,13 @@ byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when
     :: d_step { heap != NOBODY && IS_STACKED(s, heap) -> \
            printf("thread %d: flushes slab %d from the stack of heap %d\n", me, s, heap); \
            assert(owner_of[s] == heap); MOVE(stack, local_bits, stack[s], s); stack_of[s] = 0 }
-#define FLUSH_OWN(s) FLUSH(s, mine)
-#define FLUSH_IDLE(s) FLUSH(s, h)
+#define FLUSH_OWN(s) FLUSH(s, (MAY_WORK -> mine : NOBODY))
+#define FLUSH_IDLE(s) FLUSH(s, (visiting -> NOBODY : h))
 #define STACK_IS_OWNERS(s) (!stack[s] || owner_of[s] == stack_of[s])
 #else
 #define HAS_STACK(heap) false
 #define MAY_TAKE(s) true
+#define LEAVE_STACK(s)
 #define PUSH(s, b)
 #define POP(s, b)
 #define FLUSH_OWN(s)
@@ -111,8 +116,8 @@ byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when
 #endif
 
 #define GIVE_UP \
-    :: d_step { mine != NOBODY && !closing -> \
-           printf("thread %d: gives up heap %d\n", me, mine); h = mine; mine = NOBODY; draining++ }
+    :: d_step { MAY_WORK && !closing -> \
+           printf("thread %d: gives up heap %d\n", me, mine); h = mine; busy[h] = 1; mine = NOBODY; draining++ }
 
 inline claim(heap) {
     printf("thread %d: claims heap %d\n", me, heap);
@@ -127,7 +132,7 @@ inline claim(heap) {
 proctype thread(byte me; bit works; byte mine) {
     byte h = NOBODY;  // the heap being drained
     byte list, s, w, seen, head, target;
-    bit looking;
+    bit visiting;
 
 home:
 end:
@@ -142,9 +147,9 @@ end:
     CLAIM_TO_KEEP(1); goto drain
     CLAIM_TO_TAKE(0); goto drain
     CLAIM_TO_TAKE(1); goto drain
-    :: d_step { mine != NOBODY && inbox[mine] -> h = mine; draining++ }; goto drain
-    LOOK(0); goto next_slab
-    LOOK(1); goto next_slab
+    :: d_step { MAY_WORK && inbox[mine] -> h = mine; busy[h] = 1; draining++ }; goto drain
+    VISIT(0); goto drain
+    VISIT(1); goto drain
     GIVE_UP; goto drain
     EACH_BLOCK(COMBINE)
     :: atomic {
@@ -216,6 +221,8 @@ pushed:
     };
 
 drain:
+    /* Who has claimed an idle heap waits for a visitor that meant its last holder. */
+    atomic { visiting || !visited[h] -> if :: !visiting -> busy[h] = 1 :: else fi };
     atomic { list = LINKS(inbox[h]); inbox[h] = 0; if :: h != mine -> idle_pending[h] = 0 :: else fi };
 next_slab:
     do
@@ -228,9 +235,7 @@ next_slab:
            assert(target != NOBODY);
 #ifndef BROKEN_FOREIGN_SLAB_COLLECTED
            if
-           :: looking && target != h && CAME_BACK(s) ->
-              printf("worker %d: seizes slab %d of heap %d\n", me, s, target); owner_of[s] = h
-           :: target != h && !(looking && CAME_BACK(s)) -> printf("thread %d: forwards slab %d\n", me, s); awaited[s]++; goto push
+           :: target != h -> printf("thread %d: forwards slab %d\n", me, s); awaited[s]++; goto push
            :: else
            fi;
 #endif
@@ -243,6 +248,7 @@ next_slab:
               w = !(seen & 1);
               seen = seen & ~BIT(w);
               assert(owner_of[s] == h); /* else its owner may be at the local bitmap at this moment */
+              assert(visiting -> !busy[h] : !visited[h]); /* nobody else is at work there */
               assert(!(remote[s] & WORD_MASK(w) & local_bits[s]));
               local_bits[s] = local_bits[s] | (remote[s] & WORD_MASK(w));
               remote[s] = remote[s] & ~WORD_MASK(w);
@@ -255,7 +261,7 @@ next_slab:
     :: else -> break
     od;
     if
-    :: d_step { h == mine -> h = NOBODY; looking = 0; draining-- };
+    :: d_step { h == mine -> busy[h] = 0; h = NOBODY; draining-- };
        goto home
     :: else
     fi;
@@ -264,6 +270,11 @@ next_slab:
     EACH_SLAB(TAKE)
     :: break
     od;
+    if
+    :: d_step { visiting -> visited[h] = 0; busy[mine] = 0; visiting = 0; h = NOBODY; draining-- };
+       goto home
+    :: else
+    fi;
 #ifdef BROKEN_IDLE_MARK_STORED
     inbox[h] = IDLE;
 #else
@@ -274,8 +285,10 @@ next_slab:
         fi
     };
 #endif
+    busy[h] = 0;
     atomic {
         linked[h] = 1; held[h] = 0; printf("thread %d: heap %d is idle\n", me, h); h = NOBODY; draining--;
+        if :: mine != NOBODY -> busy[mine] = 0 :: else fi;
         goto home
     }
 }

@@ -133,14 +133,15 @@ struct hak_purge_report {
     uint64_t returned_bytes;     /**< given back to the operating system by this call */
     uint64_t other_heaps_bytes;  /**< free, out of reach: on stacks of heaps that threads hold, or pending for them */
     uint64_t partial_slab_bytes; /**< free in slabs that hold live blocks, whole pages of which went back where this
-                                      thread reaches them, or that such heaps keep */
-    uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: in slabs that are not free as a whole */
+                                      thread reaches them */
+    uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: for threads that were at slow work */
 };
 
 /**
  * Gives back to the operating system all that this thread can reach: its own stacks, empty slabs and the free pages in
- * others, those of idle heaps, slabs of other threads' heaps all of whose blocks were freed by others, BigCache, and
- * every free span. Returns the bytes given back. `report_or_null` may be NULL.
+ * others, and those of idle heaps; the same of other threads' heaps but for their stacks; BigCache, and every free
+ * span. Left out are heaps whose threads are at slow work at that moment; other threads wait with such work while this
+ * one is at theirs. Returns the bytes given back. `report_or_null` may be NULL.
  */
 HAKMEM_API size_t hak_purge(struct hak_purge_report *report_or_null) HAK_NOEXCEPT;
 

@@ -13,6 +13,7 @@ HAK_EXTERN_C_BEGIN
 enum hak_lock_rank {
     HAK_RANK_START = 1, /* the process-wide start */
     HAK_RANK_GATE,      /* held by a thread that forks */
+    HAK_RANK_VISITS,    /* work on a heap that another thread holds */
     HAK_RANK_HEAPS,     /* the lists of heaps */
     HAK_RANK_RECORDS,   /* the store of slab records */
     HAK_RANK_ARENA,     /* spans of units, large blocks, BigCache */

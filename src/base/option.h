@@ -26,6 +26,8 @@ enum hak_option_choice {
     HAK_THP_ALWAYS = 2,
     HAK_PREWARM_OFF = 0,
     HAK_PREWARM_FIXED = 1,
+    HAK_VISITS_OFF = 0,
+    HAK_VISITS_ON = 1,
     HAK_CHECK_FAST = 0,
     HAK_CHECK_FULL = 1,
     HAK_EXPLAIN_OFF = 0,

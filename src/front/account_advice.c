@@ -165,11 +165,10 @@ static void advise_on_remote(struct advice *advice)
     const struct hak_stats *stats = &advice->account->stats;
     if (begin(advice, stats->remote_bytes))
         hak_i_page_say(advice->page,
-                       "%b were freed by other threads and wait for the heaps that own them. hak_purge() takes what "
-                       "waits at the %u idle heap~ and slabs all of whose blocks wait, which are %b of it. A thread "
-                       "collects the rest of its own when it next needs memory: other blocks of the same slabs are in "
-                       "use, or at hand to it.\n",
-                       stats->remote_bytes, stats->idle_heaps, advice->account->census.whole_bytes);
+                       "%b were freed by other threads and wait for the heaps that own them. A thread collects its "
+                       "own when it next needs memory, and who freed them takes what waits for a thread that sleeps; "
+                       "hak_purge() collects all, and gives back what is free as a whole then.\n",
+                       stats->remote_bytes);
 }
 
 static uint64_t round_up_of(const struct hak_account *account, unsigned class_index)

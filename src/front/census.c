@@ -79,9 +79,6 @@ static void add_slab(struct hak_census *census, const struct hak_slab *slab)
     class_count->unused_blocks += count.unused_blocks;
     if (count.kept_blocks != 0)
         census->kept_slab_bytes += hak_load_relaxed(&slab->span_bytes);
-    const struct hak_class *of = &hak_i_slab_classes[hak_load_relaxed(&slab->class_index)];
-    if (count.pending_blocks == of->block_count)
-        census->whole_bytes += count.pending_blocks * of->block_bytes;
 }
 
 static void add_spans(struct hak_census *census, const struct hak_process *process)

@@ -44,7 +44,6 @@ struct hak_census {
     struct hak_class_count classes[HAK_CLASS_COUNT];
     uint64_t empty_slab_bytes; /* of those that belong to no class */
     uint64_t kept_slab_bytes;  /* of those of a class that are empty and kept */
-    uint64_t whole_bytes;      /* of blocks in slabs that came back whole: all of them are pending */
 };
 
 /* `process` has started. */

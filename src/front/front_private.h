@@ -147,7 +147,7 @@ HAK_COLD bool hak_i_front_budget_relieves(struct hak_relief *relief, size_t byte
 
 void hak_i_front_budget_add(struct hak_stats *stats);
 
-/* Empties the calling thread's heap and the idle ones into the arena, and what came back whole to those of others. */
+/* Empties the calling thread's heap and the idle ones into the arena, and those of others but for their stacks. */
 size_t hak_i_front_empty_heaps(const char *function);
 
 /* ------------------------------------------------------------------------------------- fast and slow halves ---- */

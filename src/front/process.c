@@ -67,10 +67,11 @@ bool hak_i_front_start(void)
     return done;
 }
 
-/* A thread may fork while another makes the first allocation. */
-__attribute__((constructor(101))) static void watch_forks_early(void)
+/* A thread may fork while another makes the first allocation; and later the question would take milliseconds. */
+__attribute__((constructor(101))) static void prepare_for_threads(void)
 {
     hak_i_front_watch_forks();
+    (void)hak_i_os_can_fence_threads();
 }
 
 static void *find_double(void)

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Slabs that came back whole to a heap whose thread does nothing, as one that waits for those it gave its blocks to.
-// Who freed into it and needs memory, or ends, has them, and who gives all back that can be: nobody else can reach a
-// slab whose blocks are all pending. models/handover.pml explores it.
+// Heaps whose threads do nothing, as one that waits for those it gave its blocks to: who frees these has the slabs, and
+// hak_purge() reaches what lies there.
 #include "heap/heap_private.h"
 
-/* A look is worth it after so much was sent there, and a quarter of it at a thread's end, which completes slabs. */
-#define SENT_BYTES_MIN (256 * HAK_KIB)
+/*
+ * A visit is worth it after so much was sent there, a slab's; and a quarter of it at a thread's end. It costs a barrier
+ * on all processors, 12 µs on the machine of docs/benchmark/; the pages of a fresh slab cost about as much.
+ */
+#define SENT_BYTES_MIN (64 * HAK_KIB)
 
-/* And after so much for each slab that the last look had to pass. */
-#define SENT_BYTES_PER_SLAB (4 * HAK_KIB)
+/* Slabs that a visitor takes of the class that it needs. */
+#define TAKEN_SLABS_MAX 4
 
 /* Whether the thread that holds it has taken no slow path since someone last asked. Hints, all of them. */
 static bool is_asleep(struct hak_heap *heap)
@@ -19,55 +21,73 @@ static bool is_asleep(struct hak_heap *heap)
     return asleep;
 }
 
-static void seize(struct hak_heap *heap, struct hak_slab *slab)
+/* Begins a visit to the heap that blocks were sent to, if it is worth it; or NULL. */
+static struct hak_heap *visit_sleeper(struct hak_heap *heap, size_t worth_bytes)
 {
-    struct hak_heap *from = hak_i_heap_of_inbox(hak_load_relaxed(&slab->owner));
-    hak_fetch_add_relaxed(&from->lost_bytes, slab->span_bytes);
-    heap->slab_bytes += slab->span_bytes;
-    hak_i_slab_hand_over(heap->heaps->slabs, slab, &heap->inbox, heap->hot.id);
-    hak_count(&heap->counts.handovers, 1);
-    hak_i_heap_collect(heap, slab);
-    hak_i_heap_retire_if_empty(heap, slab);
-}
-
-/* Seizes those that came back whole; returns how many slabs there were. */
-static size_t seize_from(struct hak_heap *heap, struct hak_inbox *inbox)
-{
-    size_t passed = 0;
-    struct hak_slab *kept = NULL;
-    struct hak_slab *slab = hak_i_inbox_take_from(inbox);
-    for (struct hak_slab *next; slab != NULL; slab = next, passed++) {
-        next = hak_load_relaxed(&slab->next_pending);
-        if (hak_i_slab_came_back(slab)) {
-            seize(heap, slab);
-        } else {
-            hak_store_relaxed(&slab->next_pending, kept);
-            kept = slab;
-        }
-    }
-    hak_i_inbox_put_back(inbox, kept);
-    return passed;
-}
-
-bool hak_i_heap_look_at_sleeper(struct hak_heap *heap, bool ends)
-{
-    size_t worth = heap->look_worth_bytes > SENT_BYTES_MIN ? heap->look_worth_bytes : SENT_BYTES_MIN;
-    if (HAK_LIKELY(heap->sent_bytes < (ends ? worth / 4 : worth)))
-        return false;
+    if (HAK_LIKELY(heap->sent_bytes < worth_bytes))
+        return NULL;
     struct hak_heap *sleeper = heap->sent_to;
     heap->sent_to = NULL;
     heap->sent_bytes = 0;
-    if (sleeper == NULL || !is_asleep(sleeper))
-        return false;
-    heap->look_worth_bytes = seize_from(heap, &sleeper->inbox) * SENT_BYTES_PER_SLAB;
-    return heap->look_worth_bytes != 0;
+    bool visits = sleeper != NULL && sleeper != heap && is_asleep(sleeper) && hak_i_heap_begin_visit(sleeper);
+    return visits ? sleeper : NULL;
 }
 
-/* Asleep or not: it is done seldom, and who misses the inbox for that moment takes memory from elsewhere. */
-void hak_i_heap_seize_from_all(struct hak_heap *heap)
+/* What was visited keeps nothing that is empty, for nobody can reach it while its thread sleeps. */
+static void leave(struct hak_heap *heap, struct hak_heap *visited)
 {
+    hak_i_heap_release_empties(visited);
+    hak_i_holes_settle(visited);
+    hak_i_heap_inherit_findings(heap, visited);
+    hak_i_heap_end_visit(visited);
+}
+
+/* Its thread may have blocks of these slabs at hand; they are another heap's blocks there from now on. */
+static void take_slabs(struct hak_heap *heap, struct hak_heap *from, unsigned class_index)
+{
+    from->parted = true;
+    (void)hak_i_heap_take_from(heap, from, class_index, TAKEN_SLABS_MAX);
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++)
+        if (heap->stacks[i].used && heap->stacks[i].rooms == NULL && from->stacks[i].rooms != NULL)
+            (void)hak_i_heap_take_from(heap, from, i, 1);
+}
+
+bool hak_i_heap_take_from_sleeper(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_heap *sleeper = visit_sleeper(heap, SENT_BYTES_MIN);
+    if (HAK_LIKELY(sleeper == NULL))
+        return false;
+    hak_i_heap_drain_all(sleeper);
+    take_slabs(heap, sleeper, class_index);
+    leave(heap, sleeper);
+    return heap->stacks[class_index].rooms != NULL;
+}
+
+void hak_i_heap_tend_sleeper(struct hak_heap *heap)
+{
+    struct hak_heap *sleeper = visit_sleeper(heap, SENT_BYTES_MIN / 4);
+    if (HAK_LIKELY(sleeper == NULL))
+        return;
+    hak_i_heap_drain_all(sleeper);
+    leave(heap, sleeper);
+}
+
+static size_t purge(struct hak_heap *heap, struct hak_heap *other)
+{
+    if (!hak_i_heap_begin_visit(other))
+        return 0;
+    hak_i_heap_drain_all(other);
+    size_t returned_bytes = hak_i_holes_purge(other);
+    leave(heap, other);
+    return returned_bytes;
+}
+
+size_t hak_i_heaps_purge_held(struct hak_heap *heap)
+{
+    size_t returned_bytes = 0;
     /* acquire: a heap on the list is set up */
     for (struct hak_heap *other = hak_load_acquire(&heap->heaps->all); other != NULL; other = other->next_heap)
-        if (other != heap)
-            (void)seize_from(heap, &other->inbox);
+        if (other != heap && !hak_i_heap_is_idle(other))
+            returned_bytes += purge(heap, other);
+    return returned_bytes;
 }

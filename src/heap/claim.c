@@ -18,6 +18,7 @@ void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool che
     *heaps =
         (struct hak_heaps){.slabs = slabs, .check_full = check_full, .hole_block_bytes = 2 * hak_i_os_page_bytes()};
     hak_i_base_lock_init(&heaps->gate, HAK_RANK_GATE);
+    hak_i_base_lock_init(&heaps->visits, HAK_RANK_VISITS);
     hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);
 }
 
@@ -111,6 +112,13 @@ static void let_go(struct hak_heap *heap)
     hak_i_base_unlock(&heap->heaps->lock);
 }
 
+/* The end of what hak_i_heap_enter_idle() begins. */
+static void close_idle(struct hak_heap *heap)
+{
+    hak_store_release(&heap->busy, false); /* release: as in leave */
+    let_go(heap);
+}
+
 /* ----------------------------------------------------------------------------------------------- whole heaps ---- */
 
 static void set_up(struct hak_heaps *heaps, struct hak_heap *heap)
@@ -199,8 +207,9 @@ void hak_i_heap_tend(struct hak_heaps *heaps, struct hak_inbox *inbox)
     hak_i_base_unlock(&heaps->lock);
     if (!claimed)
         return;
+    hak_i_heap_enter_idle(heap);
     empty_out(heap); /* nobody has come for it in a long time */
-    let_go(heap);
+    close_idle(heap);
 }
 
 size_t hak_i_heaps_purge_idle(struct hak_heaps *heaps)
@@ -225,8 +234,9 @@ void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
         struct hak_heap *heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
             return;
+        hak_i_heap_enter_idle(heap);
         empty_out(heap);
-        let_go(heap);
+        close_idle(heap);
     }
 }
 
@@ -240,8 +250,9 @@ void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes)
             heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
             return;
+        hak_i_heap_enter_idle(heap);
         returned += hak_i_holes_give_back(heap, bytes - returned);
-        let_go(heap);
+        close_idle(heap);
     }
 }
 
@@ -262,13 +273,14 @@ static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_s
     hak_count(&heap->counts.handovers, 1);
 }
 
-/* What was found while working for an idle heap is told by the heap that worked. */
-static void inherit_findings(struct hak_heap *heap, struct hak_heap *from)
+void hak_i_heap_inherit_findings(struct hak_heap *heap, struct hak_heap *from)
 {
+    if (HAK_LIKELY(from->finding_count == 0))
+        return;
     for (unsigned i = 0; i < from->finding_count; i++)
         hak_i_heap_note(heap, from->findings[i].block, from->findings[i].class_index,
                         from->findings[i].never_allocated);
-    from->finding_count = 0;
+    hak_store_relaxed(&from->finding_count, 0);
 }
 
 /* An empty slab that any class can use. */
@@ -284,12 +296,11 @@ static bool take_empty(struct hak_heap *heap, struct hak_heap *from)
     return true;
 }
 
-/* Slabs with room for the class, else an empty one. */
-static bool take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index)
+bool hak_i_heap_take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index, unsigned most)
 {
     struct hak_stack *stack = &from->stacks[class_index];
     bool any = stack->rooms != NULL;
-    for (unsigned i = 0; i < TAKE_OVER_SLABS_MAX && stack->rooms != NULL; i++)
+    for (unsigned i = 0; i < most && stack->rooms != NULL; i++)
         take_slab(heap, from, stack->rooms);
     bool fits = hak_i_slab_classes[class_index].slab_bytes == HAK_EMPTY_BYTES;
     return any || (fits && take_empty(heap, from) && hak_i_heap_bind_empty(heap, class_index));
@@ -300,12 +311,13 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
     struct hak_heap *from = claim_rested(heap->heaps);
     if (from == NULL)
         return false;
+    hak_i_heap_enter_idle(from);
     take_inbox(from);
     hak_i_heap_drain_all(from);
     hak_i_stack_give_up(from, class_index);
-    bool any = take_from(heap, from, class_index);
-    inherit_findings(heap, from);
+    bool any = hak_i_heap_take_from(heap, from, class_index, TAKE_OVER_SLABS_MAX);
+    hak_i_heap_inherit_findings(heap, from);
     mark_idle(from);
-    let_go(from);
+    close_idle(from);
     return any;
 }

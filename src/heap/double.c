@@ -69,23 +69,20 @@ static void *double_pending(const struct hak_heap *heap)
     return found != NULL ? found : double_in_chain((const struct hak_slab *)(head & ~HAK_INBOX_IDLE));
 }
 
-/* Out of the inbox, where a thread that looks at a sleeper could take it meanwhile. */
-static void keep_pending(struct hak_heap *heap)
+static void *double_in(const struct hak_heap *heap)
 {
-    struct hak_slab **end = &heap->drained;
-    while (*end != NULL)
-        end = &(*end)->next_pending;
-    *end = hak_i_inbox_take(&heap->inbox);
-}
-
-void *hak_i_heap_find_double(struct hak_heap *heap)
-{
-    if (heap->held)
-        keep_pending(heap);
     if (heap->finding_count != 0)
         return heap->findings[0].block;
     void *found = double_on_stacks(heap);
     return found != NULL ? found : double_pending(heap);
+}
+
+void *hak_i_heap_find_double(struct hak_heap *heap)
+{
+    hak_i_heap_enter(heap);
+    void *found = double_in(heap);
+    hak_i_heap_leave(heap);
+    return found;
 }
 
 void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps)
@@ -94,7 +91,7 @@ void *hak_i_heaps_find_double_idle(struct hak_heaps *heaps)
     if (!hak_i_base_lock_try(&heaps->lock))
         return NULL;
     for (struct hak_heap *heap = heaps->idle_newest; heap != NULL && found == NULL; heap = heap->next_idle)
-        found = hak_i_heap_find_double(heap);
+        found = double_in(heap);
     hak_i_base_unlock(&heaps->lock);
     return found;
 }

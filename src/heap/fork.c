@@ -10,19 +10,6 @@ static void pass_gate(struct hak_heaps *heaps)
     hak_i_base_unlock(&heaps->gate);
 }
 
-/* The thread that forks passes a closed gate. */
-void hak_i_heap_wait_at_gate(struct hak_heap *heap)
-{
-    if (hak_i_base_lock_is_mine(&heap->heaps->gate))
-        return;
-    do {
-        hak_i_heap_leave(heap);
-        pass_gate(heap->heaps);
-        hak_store_relaxed(&heap->busy, true);
-        hak_fence_compiler();
-    } while (hak_load_relaxed(&heap->heaps->gate_closed));
-}
-
 /*
  * seq_cst against close_gate() and wait_until_quiet(): either the gate is seen closed here or the count is seen there.
  */

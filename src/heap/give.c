@@ -11,11 +11,11 @@ struct foreign {
     void *blocks[HAK_BATCH_MAX];
 };
 
-/* A block of another heap; or one whose slab is gone: it was freed twice. */
+/* A block of another heap, kept here or parted with; or one whose slab is gone: it was freed twice. */
 static void put_aside(struct hak_heap *heap, struct foreign *foreign, uint32_t id, unsigned class_index, void *block)
 {
     bool is_of_class = hak_i_heap_number_of_id(id) != 0 && hak_i_heap_class_of_id(id) == class_index;
-    if (is_of_class && hak_i_heap_may_keep(id))
+    if (is_of_class && (hak_i_heap_may_keep(id) || heap->parted))
         foreign->blocks[foreign->count++] = block;
     else
         hak_i_heap_note(heap, block, class_index, false);
@@ -105,7 +105,7 @@ unsigned hak_i_heap_give_blocks(struct hak_heap *heap, unsigned class_index, voi
     struct foreign foreign;
     unsigned words = give_own(heap, class_index, blocks, count, &foreign);
     unsigned passed = 0;
-    if (foreign.count != 0)
+    if (foreign.count != 0 && class_index >= HAK_TINY_CLASS_COUNT)
         passed = hak_i_depot_put(heap->heaps, class_index, foreign.blocks, foreign.count);
     send_home(heap, class_index, &foreign, passed);
     return words;

@@ -17,8 +17,11 @@
 
 void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, bool never_allocated)
 {
-    if (heap->finding_count < HAK_HEAP_FINDINGS)
-        heap->findings[heap->finding_count++] = (struct hak_finding){block, class_index, never_allocated};
+    unsigned count = heap->finding_count;
+    if (count == HAK_HEAP_FINDINGS)
+        return;
+    heap->findings[count] = (struct hak_finding){block, class_index, never_allocated};
+    hak_store_relaxed(&heap->finding_count, count + 1);
 }
 
 static void note_wrong_bits(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits)
@@ -142,16 +145,10 @@ static unsigned take_from_rooms(struct hak_heap *heap, unsigned class_index, voi
     return taken;
 }
 
-static bool bind_from_sleeper(struct hak_heap *heap, unsigned class_index)
-{
-    return hak_i_heap_look_at_sleeper(heap, false) &&
-           (heap->stacks[class_index].rooms != NULL || hak_i_heap_bind_empty(heap, class_index));
-}
-
 static bool find_room(struct hak_heap *heap, unsigned class_index)
 {
     return drain_for_room(heap, class_index) || hak_i_heap_bind_empty(heap, class_index) ||
-           bind_from_sleeper(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
+           hak_i_heap_take_from_sleeper(heap, class_index) || hak_i_heap_take_over(heap, class_index) ||
            hak_i_heap_bind_new(heap, class_index) || bind_after_giving_back(heap, class_index);
 }
 
@@ -262,9 +259,8 @@ size_t hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
     hak_i_heap_settle(heap);
-    hak_i_heap_seize_from_all(heap);
     hak_i_heap_release_empties(heap);
-    size_t returned_bytes = hak_i_holes_purge(heap);
+    size_t returned_bytes = hak_i_holes_purge(heap) + hak_i_heaps_purge_held(heap);
     hak_i_heap_leave(heap);
     return returned_bytes;
 }

@@ -96,8 +96,9 @@ void hak_i_heap_free_remote(struct hak_heap *heap, uint32_t id, void *block);
 bool hak_i_heap_publish(struct hak_heaps *heaps, uint32_t id, void *block);
 
 /*
- * Flushes the stacks, publishes the combining buffer, collects what is pending, and gives empty slabs back, with those
- * that came back whole to heaps of other threads, and the free pages in its slabs, whose bytes it returns.
+ * Flushes the stacks, publishes the combining buffer, collects what is pending, and gives back empty slabs and the free
+ * pages in the others; the same, but for stacks and buffers, for heaps of other threads that are not at slow work.
+ * Returns the bytes of the pages.
  */
 size_t hak_i_heap_purge(struct hak_heap *heap);
 
@@ -105,8 +106,8 @@ size_t hak_i_heap_purge(struct hak_heap *heap);
 bool hak_i_heap_knows_free(const struct hak_heaps *heaps, const void *block);
 
 /*
- * A block that is on the stacks of a heap at rest twice, or that is free and yet there or pending; or NULL. Nothing
- * becomes free by it.
+ * A block that is on the heap's stacks twice, or that is free and yet there or pending; or NULL. Nothing becomes free
+ * by it.
  */
 void *hak_i_heap_find_double(struct hak_heap *heap);
 

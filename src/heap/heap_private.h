@@ -50,19 +50,20 @@ size_t hak_i_holes_bytes(const struct hak_heap *heap, const struct hak_slab *sla
 
 /* ---------------------------------------------------------------------------------------- heap.c: slow paths ---- */
 
-/* Waits until no thread forks. */
+/* Waits until no thread forks, and none visits the heap. */
 HAK_COLD void hak_i_heap_wait_at_gate(struct hak_heap *heap);
 
 /*
- * Slow work begins: not while a thread forks. That thread closes the gate, asks for a barrier on all processors, and
- * waits until no heap is busy; the barrier is the processor's half of the fence here, which therefore costs nothing.
- * Work on another heap in the middle of this (hand-over, tending) is covered by this heap's mark.
+ * Slow work begins: not while a thread forks, or visits the heap. That thread closes the gate or marks the heap, asks
+ * for a barrier on all processors, and waits until no heap is busy, or leaves a busy one alone; the barrier is the
+ * processor's half of the fence here, which therefore costs nothing.
  */
 HAK_INLINE void hak_i_heap_enter(struct hak_heap *heap)
 {
     hak_store_relaxed(&heap->busy, true);
     hak_fence_compiler();
-    if (HAK_UNLIKELY(hak_load_relaxed(&heap->heaps->gate_closed)))
+    /* acquire: what a visitor did is seen */
+    if (HAK_UNLIKELY(hak_load_relaxed(&heap->heaps->gate_closed) || hak_load_acquire(&heap->visited)))
         hak_i_heap_wait_at_gate(heap);
 }
 
@@ -72,6 +73,9 @@ HAK_INLINE void hak_i_heap_leave(struct hak_heap *heap)
         hak_i_holes_settle(heap);
     hak_store_release(&heap->busy, false); /* release: the work comes before */
 }
+
+/* The same for work on an idle heap, claimed in the middle of slow work: a visitor may have meant its last holder. */
+void hak_i_heap_enter_idle(struct hak_heap *heap);
 
 /* The same for a thread without a heap. */
 void hak_i_heaps_enter_heapless(struct hak_heaps *heaps);
@@ -230,16 +234,33 @@ void hak_i_depot_look(struct hak_heap *heap, unsigned class_index);
 /* All that waits in depots goes home, but for what another thread is about to take. */
 void hak_i_depots_empty(struct hak_heap *heap);
 
-/* --------------------------------------------------------- asleep.c: slabs that came back to heaps at rest ---- */
+/* -------------------------------------------------------------- visit.c: work on heaps that other threads hold ---- */
+
+HAK_INLINE bool hak_i_heap_is_idle(const struct hak_heap *heap)
+{
+    return (hak_load_relaxed(&heap->inbox.head) & HAK_INBOX_IDLE) != 0;
+}
 
 /*
- * Now and then, has the slabs that came back whole to a heap whose blocks were freed here, if its thread is asleep;
- * false: nothing was there. `ends`: the heap is put away.
+ * Keeps the thread that holds the heap from slow work; the caller is in slow work of its own. False: slow work is under
+ * way there, nobody holds it, another thread visits, or the system has no barrier for all threads.
  */
-bool hak_i_heap_look_at_sleeper(struct hak_heap *heap, bool ends);
+bool hak_i_heap_begin_visit(struct hak_heap *heap);
+void hak_i_heap_end_visit(struct hak_heap *heap);
 
-/* Has those of every heap that another thread holds. */
-void hak_i_heap_seize_from_all(struct hak_heap *heap);
+/* ------------------------------------------------------------- asleep.c: heaps whose threads do nothing ---- */
+
+/*
+ * Now and then, looks after a heap whose blocks were freed here, if its thread is asleep, and takes slabs of it: those
+ * that the class needs, and one of each other class that is short here. True: the class has room.
+ */
+bool hak_i_heap_take_from_sleeper(struct hak_heap *heap, unsigned class_index);
+
+/* The same for a thread that ends, and takes none. */
+void hak_i_heap_tend_sleeper(struct hak_heap *heap);
+
+/* Gives back what heaps of threads that are not in slow work keep but for their stacks; returns what holes had. */
+size_t hak_i_heaps_purge_held(struct hak_heap *heap);
 
 /* ------------------------------------------------------------------------- claim.c: the idle list, hand-over ---- */
 
@@ -253,6 +274,12 @@ void hak_i_heap_link_idle(struct hak_heaps *heaps, struct hak_heap *heap);
 
 /* Takes slabs with room for the class from one idle heap; false: there are none. */
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index);
+
+/* The same from a heap that the caller has claimed or visits: up to `most` slabs, else an empty one. */
+bool hak_i_heap_take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index, unsigned most);
+
+/* What was found while working for another heap is told by the heap that worked. */
+void hak_i_heap_inherit_findings(struct hak_heap *heap, struct hak_heap *from);
 
 /* Gives back so many bytes of idle heaps' holes, or what there is, in the middle of slow work. */
 void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes);

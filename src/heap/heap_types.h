@@ -143,24 +143,24 @@ struct hak_heap {
     unsigned look_at; /* the class whose stack is looked at next */
     uint32_t number;
     size_t granted_bytes;
-    size_t slab_bytes;     /* of all slabs taken and not given back; lost_bytes are in it */
+    size_t slab_bytes;     /* of all slabs taken and not given back */
     size_t put_away_bytes; /* of the slabs that an idle heap's stacks hold blocks of; counted by hak_i_arena_retain() */
-    unsigned finding_count;
+    unsigned finding_count; /* atomic (relaxed) because visitors ask */
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;
     struct hak_heap *sent_to; /* to whom the first of sent_bytes went; see asleep.c */
     size_t sent_bytes;        /* published since the last look at a sleeper */
-    size_t look_worth_bytes;  /* with fewer, the next is not worth it */
     struct hak_heap_counts counts;
     struct hak_heap_sample samples[HAK_CLASS_COUNT];
-    bool busy; /* slow work is under way; atomic, read by a thread that forks */
-    bool held; /* guarded by the lock of struct hak_heaps, as are the links */
+    bool busy;    /* slow work is under way; atomic, read by a thread that forks or visits */
+    bool visited; /* another thread works on it, and its own waits with slow work; atomic */
+    bool parted;  /* slabs were taken from it while its stacks may have held blocks of them */
+    bool held;    /* guarded by the lock of struct hak_heaps, as are the links */
     uint64_t idle_since_ms;
     struct hak_heap *next_heap;
     struct hak_heap *next_idle;
     struct hak_heap *previous_idle;
     struct hak_inbox inbox HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
-    size_t lost_bytes;   /* of slabs that others seized; atomic */
     uint64_t calls_seen; /* its slow calls when someone last asked whether its thread is asleep; atomic */
     void *inline_slots[HAK_CLASS_COUNT][HAK_STACK_SENTINELS + HAK_INLINE_SLOTS] HAK_ALIGNED(HAK_CACHE_LINE_BYTES);
 };
@@ -183,6 +183,7 @@ struct hak_heaps {
     struct hak_lock lock; /* guards the lists and `held` */
     struct hak_slabs *slabs;
     struct hak_lock gate;    /* held by a thread that forks, from before the work stops until it may go on */
+    struct hak_lock visits;  /* held by a thread that works on a heap that another holds */
     bool gate_closed;        /* atomic: no slow work may begin */
     uint32_t heapless;       /* atomic: threads at work without a heap at this moment */
     size_t hole_block_bytes; /* holes of blocks from here on count */

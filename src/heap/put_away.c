@@ -59,7 +59,7 @@ void hak_i_stacks_put_away(struct hak_heap *heap)
     }
     hak_i_depots_empty(heap);
     hak_i_combine_publish_all(heap); /* flushing may have added to it */
-    (void)hak_i_heap_look_at_sleeper(heap, true);
+    hak_i_heap_tend_sleeper(heap);
     heap->put_away_bytes = bytes;
 }
 

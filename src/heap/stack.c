@@ -209,7 +209,7 @@ static size_t grant_limit(const struct hak_heap *heap)
     const struct hak_heaps *heaps = heap->heaps;
     size_t held = hak_load_relaxed(&heaps->heap_count) - hak_load_relaxed(&heaps->idle_count);
     size_t part = GRANT_BYTES_SHARED / (held > 0 ? held : 1);
-    size_t eighth = (heap->slab_bytes - hak_load_relaxed(&heap->lost_bytes)) / 8;
+    size_t eighth = heap->slab_bytes / 8;
     size_t bytes = part > eighth ? part : eighth;
     return bytes < GRANT_BYTES_MIN ? GRANT_BYTES_MIN : bytes < GRANT_BYTES_MAX ? bytes : GRANT_BYTES_MAX;
 }

@@ -48,6 +48,12 @@ bool hak_i_os_is_loaders(const void *address, bool (*is_ours)(const void *addres
 uint64_t hak_i_os_now_ms(void);
 
 /*
+ * Whether the system has the barrier below. The first call asks it, which takes milliseconds once there are threads;
+ * the answer stays.
+ */
+bool hak_i_os_can_fence_threads(void);
+
+/*
  * A memory barrier on every processor that runs a thread of this process: what each did before is visible here after,
  * and what was done here before is visible there after. False: the system cannot.
  */

@@ -148,11 +148,25 @@ static bool membarrier(int command)
     return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
+bool hak_i_os_can_fence_threads(void)
+{
+    static enum {
+        UNASKED,
+        CAN,
+        CANNOT
+    } answer; /* atomic (relaxed): all who ask are told the same */
+    if (hak_load_relaxed(&answer) == UNASKED) {
+        int saved_errno = errno;
+        hak_store_relaxed(&answer, membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED) ? CAN : CANNOT);
+        errno = saved_errno;
+    }
+    return hak_load_relaxed(&answer) == CAN;
+}
+
 bool hak_i_os_fence_threads(void)
 {
     int saved_errno = errno;
-    bool done = membarrier(MEMBARRIER_PRIVATE_EXPEDITED) ||
-                (membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED) && membarrier(MEMBARRIER_PRIVATE_EXPEDITED));
+    bool done = hak_i_os_can_fence_threads() && membarrier(MEMBARRIER_PRIVATE_EXPEDITED);
     errno = saved_errno;
     return done;
 }

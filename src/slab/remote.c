@@ -50,50 +50,6 @@ struct hak_slab *hak_i_inbox_take(struct hak_inbox *inbox)
     return (struct hak_slab *)(head & ~HAK_INBOX_IDLE);
 }
 
-struct hak_slab *hak_i_inbox_take_from(struct hak_inbox *inbox)
-{
-    uintptr_t head = hak_load_relaxed(&inbox->head);
-    /* acq_rel: as in hak_i_inbox_take(); compared, for an idle mark stays */
-    if (head == 0 || (head & HAK_INBOX_IDLE) != 0 || !hak_cas_strong_acq_rel(&inbox->head, &head, 0))
-        return NULL;
-    return (struct hak_slab *)head;
-}
-
-void hak_i_inbox_put_back(struct hak_inbox *inbox, struct hak_slab *slabs)
-{
-    uintptr_t empty = 0;
-    /* acq_rel: who takes them sees the links */
-    if (slabs == NULL || hak_cas_strong_acq_rel(&inbox->head, &empty, (uintptr_t)slabs))
-        return;
-    for (struct hak_slab *next; slabs != NULL; slabs = next) {
-        next = hak_load_relaxed(&slabs->next_pending);
-        hak_i_inbox_push(inbox, slabs);
-    }
-}
-
-/* What a word of a bitmap is that names all blocks from `first` on that fall into it. */
-static uint64_t whole_word(unsigned first, unsigned end)
-{
-    return end - first >= 64 ? UINT64_MAX : hak_bits_range(0, end - first);
-}
-
-/*
- * Bits alone do not suffice: who set the last of a word names it next. None is free with the owner, as a block freed
- * twice may be: then the owner lists the slab.
- */
-bool hak_i_slab_came_back(const struct hak_slab *slab)
-{
-    unsigned count = hak_i_slab_class(slab)->block_count;
-    /* acquire: pairs with the freers that named the words */
-    if (hak_load_acquire(&slab->summary) != hak_bits_range(0, (count + 63) / 64))
-        return false;
-    for (unsigned first = 0; first < count; first += 64)
-        /* acquire: pairs with the freers of the blocks, who come after all that the owner did with them */
-        if (hak_load_acquire(&slab->remote[first / 64]) != whole_word(first, count))
-            return false;
-    return hak_load_relaxed(&slab->free_count) == 0 && hak_load_relaxed(&slab->carved) == count;
-}
-
 bool hak_i_inbox_make_idle(struct hak_inbox *inbox)
 {
     uintptr_t empty = 0;

@@ -62,18 +62,6 @@ struct hak_publication hak_i_slab_publish(struct hak_slab *slab, unsigned word, 
 /* Takes all pending slabs, linked by next_pending; the inbox is empty and not idle after it. */
 struct hak_slab *hak_i_inbox_take(struct hak_inbox *inbox);
 
-/* As hak_i_inbox_take(), by another thread; NULL also when the heap is idle. All that is kept of it is put back. */
-struct hak_slab *hak_i_inbox_take_from(struct hak_inbox *inbox);
-
-/* Puts slabs back, linked by next_pending, that were taken from it and belong there. */
-void hak_i_inbox_put_back(struct hak_inbox *inbox, struct hak_slab *slabs);
-
-/*
- * Whether all blocks of a slab that was taken from an inbox are pending, and its freers are done with it: then nobody
- * can reach it but who took it.
- */
-bool hak_i_slab_came_back(const struct hak_slab *slab);
-
 /* Marks an empty inbox idle; false: something is pending. */
 bool hak_i_inbox_make_idle(struct hak_inbox *inbox);
 

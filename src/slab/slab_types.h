@@ -61,8 +61,7 @@ enum hak_slab_state {
  *       or elsewhere: with the user, on a stack, or in a combining buffer; never two of these
  *   S2  free_count is the number of bits set in local, all of them below carved
  *   S3  bit w of summary is set  =>  remote[w] != 0  (but for the moment in which the owner collects)
- *   S4  summary != 0  =>  the slab is on exactly one inbox or one drained list, or in the hand of who looks at an inbox
- *       for what came back whole, or its freer is about to push it
+ *   S4  summary != 0  =>  the slab is on exactly one inbox or one drained list, or its freer is about to push it
  *   S6  every unit of the span leads to this record
  *   S5  listed  <=>  the slab is among its heap's slabs with room, which is so  <=>  it has room
  */

@@ -547,11 +547,15 @@ bool hak_i_os_is_loaders(const void *, bool (*)(const void *))
     return false; // this world has no loader
 }
 
-bool hak_i_os_fence_threads(void)
+bool hak_i_os_can_fence_threads(void)
 {
     Entry entry;
-    return !world.fences_refused && syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
-           syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    return !world.fences_refused && syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+bool hak_i_os_fence_threads(void)
+{
+    return hak_i_os_can_fence_threads() && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 uint64_t hak_i_os_now_ms(void)

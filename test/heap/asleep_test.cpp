@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Slabs that came back whole to a heap whose thread is asleep go to those who freed into them.
+// Who frees into a heap whose thread is asleep has its slabs; and what a visit to a heap asks of both threads.
+#include "base/option.h"
 #include "heap/machine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 using namespace hak_test;
 
@@ -11,7 +17,7 @@ constexpr size_t SLABS = 10;
 
 class HeapAsleep : public HeapTest {
 protected:
-    /** The blocks of SLABS whole slabs, of which the sleeper's stack holds none. */
+    /** The blocks of SLABS whole slabs and more, of which the sleeper's stack holds none. */
     std::vector<void *> blocks_of_sleeper()
     {
         std::vector<void *> blocks = machine_.alloc_many(sleeper_, CLASS_1K, (SLABS + 1) * COUNT);
@@ -22,6 +28,17 @@ protected:
             (machine_.slab_of(block) == last ? rest_ : of_whole).push_back(block);
         }
         return of_whole;
+    }
+
+    /** Takes every second block out of `blocks`. */
+    static std::vector<void *> halve(std::vector<void *> &blocks)
+    {
+        std::vector<void *> first, second;
+        for (size_t i = 0; i < blocks.size(); i++) {
+            (i % 2 == 0 ? first : second).push_back(blocks[i]);
+        }
+        blocks = second;
+        return first;
     }
 
     /** From now on the sleeper has taken no slow path since someone asked. */
@@ -44,18 +61,57 @@ protected:
     std::vector<void *> rest_;
 };
 
-TEST_F(HeapAsleep, WhoFreedAndIsShortHasWhatCameBack)
+TEST_F(HeapAsleep, WhoFreedAndIsShortHasSlabsInUse)
+{
+    std::vector<void *> blocks = blocks_of_sleeper();
+    free_and_publish(halve(blocks));
+    fall_asleep();
+    size_t held = machine_.held_units();
+    alloc_many(CLASS_1K, 3 * COUNT / 2);
+    EXPECT_EQ(machine_.held_units(), held) << "the arena was asked";
+    EXPECT_EQ(heap_->counts.handovers, 4u);
+    EXPECT_EQ(slabs_of(heap_), 4u);
+    EXPECT_EQ(sleeper_->inbox.head, 0u);
+    EXPECT_EQ(sleeper_->slab_bytes, slabs_of(sleeper_) * 64 * HAK_KIB);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, WhatCameBackWholeIsForAnyHeap)
 {
     free_and_publish(blocks_of_sleeper());
     fall_asleep();
     size_t held = machine_.held_units();
     alloc_many(CLASS_1K, 5 * COUNT);
-    EXPECT_LE(machine_.held_units(), held) << "the arena was asked";
-    EXPECT_EQ(heap_->counts.handovers, SLABS);
-    EXPECT_EQ(slabs_of(sleeper_), 1u) << "that of the blocks which are still used";
-    EXPECT_EQ(sleeper_->inbox.head, 0u);
-    EXPECT_EQ(sleeper_->slab_bytes - sleeper_->lost_bytes, 64 * HAK_KIB);
+    EXPECT_LE(machine_.held_units(), held - SLABS / 2 * 64 * HAK_KIB / HAK_UNIT_BYTES);
+    EXPECT_EQ(sleeper_->empty_count, 0u);
     EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, ASlabOfEachOtherClassThatIsShortComesAlong)
+{
+    std::vector<void *> others;
+    for (unsigned class_index : {CLASS_64, CLASS_128, CLASS_4K}) {
+        std::vector<void *> some = machine_.alloc_many(sleeper_, class_index, 200);
+        hak_i_stack_flush(sleeper_, class_index);
+        alloc(class_index);
+        hak_i_stack_flush(heap_, class_index);
+        while (hak_slab *rooms = heap_->stacks[class_index].rooms) { // now it is short
+            hak_i_heap_unlist(heap_, rooms);
+            rooms->carved = hak_i_slab_class(rooms)->block_count;
+            for (uint64_t &word : rooms->local) {
+                word = 0;
+            }
+            rooms->free_count = 0;
+        }
+    }
+    heap_->stacks[CLASS_4K].used = false; // and does not need this one
+    free_and_publish(blocks_of_sleeper());
+    fall_asleep();
+    alloc(CLASS_16);
+    EXPECT_NE(heap_->stacks[CLASS_64].rooms, nullptr);
+    EXPECT_NE(heap_->stacks[CLASS_128].rooms, nullptr);
+    EXPECT_EQ(heap_->stacks[CLASS_4K].rooms, nullptr);
+    EXPECT_NE(sleeper_->stacks[CLASS_4K].rooms, nullptr);
 }
 
 TEST_F(HeapAsleep, WhoFreedAndEndsGivesItBack)
@@ -64,9 +120,8 @@ TEST_F(HeapAsleep, WhoFreedAndEndsGivesItBack)
     machine_.free_all(ending, blocks_of_sleeper());
     fall_asleep();
     hak_i_heap_release(ending);
-    EXPECT_EQ(ending->counts.handovers, SLABS);
-    hak_i_heaps_purge_idle(&machine_.heaps);
     EXPECT_EQ(machine_.held_units(), 64 * HAK_KIB / HAK_UNIT_BYTES);
+    EXPECT_EQ(slabs_of(sleeper_), 1u) << "that of the blocks which are still used";
 }
 
 TEST_F(HeapAsleep, AThreadThatIsAwakeKeepsItsSlabs)
@@ -77,129 +132,166 @@ TEST_F(HeapAsleep, AThreadThatIsAwakeKeepsItsSlabs)
     EXPECT_NE(sleeper_->inbox.head, 0u);
 }
 
-TEST_F(HeapAsleep, APurgeGivesItBackAndAsksNobody)
+TEST_F(HeapAsleep, AThreadInSlowWorkKeepsItsSlabs)
 {
-    hak_heap *purging = machine_.claim();
     free_and_publish(blocks_of_sleeper());
-    hak_i_heap_purge(purging);
-    EXPECT_EQ(purging->counts.handovers, SLABS);
-    EXPECT_EQ(machine_.held_units(), 64 * HAK_KIB / HAK_UNIT_BYTES);
-    EXPECT_EQ(slabs_of(sleeper_), 1u);
-    EXPECT_TRUE(machine_.is_sound());
+    fall_asleep();
+    sleeper_->busy = true;
+    alloc(CLASS_1K);
+    hak_i_heap_purge(heap_);
+    sleeper_->busy = false;
+    EXPECT_NE(sleeper_->inbox.head, 0u);
+    EXPECT_FALSE(sleeper_->visited);
 }
 
-TEST_F(HeapAsleep, APurgePutsBackWhatIsNotWhole)
+TEST_F(HeapAsleep, NobodyVisitsWhereTheSystemHasNoBarrier)
 {
-    std::vector<void *> blocks = blocks_of_sleeper();
-    hak_slab *in_use = machine_.slab_of(blocks.back());
-    rest_.push_back(blocks.back());
-    blocks.pop_back();
-    free_and_publish(blocks);
+    free_and_publish(blocks_of_sleeper());
+    fall_asleep();
+    fake_os::refuse_fences();
+    alloc(CLASS_1K);
     hak_i_heap_purge(heap_);
-    EXPECT_EQ(heap_->counts.handovers, SLABS - 1);
-    EXPECT_EQ(in_use->owner, &sleeper_->inbox);
-    EXPECT_TRUE(machine_.is_sound()) << "it is in the inbox again";
+    EXPECT_NE(sleeper_->inbox.head, 0u);
+}
+
+TEST_F(HeapAsleep, NobodyVisitsWhereTheOptionSaysSo)
+{
+    free_and_publish(blocks_of_sleeper());
+    fall_asleep();
+    hak_i_base_options.visits = HAK_VISITS_OFF;
+    alloc(CLASS_1K);
+    hak_i_heap_purge(heap_);
+    hak_i_base_options.visits = HAK_VISITS_ON;
+    EXPECT_NE(sleeper_->inbox.head, 0u);
 }
 
 TEST_F(HeapAsleep, ItIsAskedAgainAfterAsMuchWasSent)
 {
     std::vector<void *> blocks = blocks_of_sleeper();
-    std::vector<void *> second(blocks.begin() + COUNT * SLABS / 2, blocks.end());
-    blocks.resize(COUNT * SLABS / 2);
-    free_and_publish(blocks);
+    std::vector<void *> first = halve(blocks);
+    free_and_publish(first);
     alloc(CLASS_16); // asks
-    free_and_publish(second);
+    EXPECT_NE(sleeper_->inbox.head, 0u);
+    free_and_publish(blocks);
     alloc(CLASS_32);
-    EXPECT_EQ(heap_->counts.handovers, SLABS);
+    EXPECT_EQ(sleeper_->inbox.head, 0u);
 }
 
-TEST_F(HeapAsleep, WhatIsInUseStaysAndIsPutBack)
+TEST_F(HeapAsleep, BlocksThatTheSleeperHasAtHandGoToWhoHasTheSlabs)
 {
     std::vector<void *> blocks = blocks_of_sleeper();
-    rest_.push_back(blocks.back());
-    blocks.pop_back();
-    hak_slab *in_use = machine_.slab_of(rest_.back());
-    void *on_stack = nullptr;
-    for (void *&block : blocks) {
-        if (machine_.slab_of(block) != in_use && on_stack == nullptr) {
-            std::swap(on_stack, block);
-            block = blocks.back();
-        }
+    std::vector<void *> at_hand;
+    for (size_t slab = 0; slab < SLABS; slab++) {
+        at_hand.push_back(blocks[slab * COUNT + 1]);
     }
-    blocks.pop_back();
-    machine_.free(sleeper_, on_stack);
-    free_and_publish(blocks);
+    machine_.free_all(sleeper_, at_hand);
+    free_and_publish(halve(blocks));
     fall_asleep();
-    alloc(CLASS_16);
-    EXPECT_EQ(heap_->counts.handovers, SLABS - 2);
-    EXPECT_EQ(machine_.slab_of(on_stack)->owner, &sleeper_->inbox);
-    EXPECT_TRUE(machine_.is_sound()) << "both are in its inbox";
-    hak_i_heap_purge(sleeper_);
-    EXPECT_EQ(sleeper_->inbox.head, 0u);
-    EXPECT_EQ(slabs_of(sleeper_), 2u);
+    alloc(CLASS_1K);
+    auto went = [&](void *block) { return hak_i_heap_owner_of(&machine_.heaps, block) == heap_; };
+    ASSERT_EQ(std::count_if(at_hand.begin(), at_hand.end(), went), 4);
+    EXPECT_TRUE(machine_.is_sound());
+    hak_i_heap_settle(sleeper_);
+    EXPECT_EQ(sleeper_->finding_count, 0u) << "none was freed twice";
+    for (void *block : at_hand) {
+        EXPECT_TRUE(hak_i_heap_knows_free(&machine_.heaps, block));
+    }
+    EXPECT_TRUE(machine_.is_sound());
+    hak_i_heap_drain_all(heap_);
+    EXPECT_EQ(heap_->finding_count, 0u);
 }
 
-TEST_F(HeapAsleep, ASlabWhoseFreersAreNotDoneStays)
-{
-    free_and_publish(blocks_of_sleeper());
-    auto *slab = reinterpret_cast<hak_slab *>(sleeper_->inbox.head);
-    EXPECT_TRUE(hak_i_slab_came_back(slab));
-    slab->summary = 0; // who set the last bits names them next
-    EXPECT_FALSE(hak_i_slab_came_back(slab));
-    slab->summary = 1;
-}
-
-TEST_F(HeapAsleep, ASlabWithABlockFreedTwiceStaysWithItsOwner)
+TEST_F(HeapAsleep, WhoVisitsTellsOfABlockFreedTwice)
 {
     std::vector<void *> blocks = blocks_of_sleeper();
     machine_.free(sleeper_, blocks[0]);
-    hak_i_stack_flush(sleeper_, CLASS_1K); // its slab is listed by its owner now
+    hak_i_stack_flush(sleeper_, CLASS_1K);
     free_and_publish(blocks);
     fall_asleep();
     alloc(CLASS_16);
-    EXPECT_EQ(heap_->counts.handovers, SLABS - 1);
-    EXPECT_EQ(machine_.slab_of(blocks[0])->owner, &sleeper_->inbox);
-    hak_i_heap_drain_all(sleeper_);
-    EXPECT_EQ(sleeper_->finding_count, 1u) << "the owner finds it";
+    EXPECT_EQ(sleeper_->finding_count, 0u);
+    ASSERT_EQ(heap_->finding_count, 1u);
+    EXPECT_EQ(heap_->findings[0].block, blocks[0]);
+    heap_->finding_count = 0;
+}
+
+TEST_F(HeapAsleep, AHeapThatHasYetToTellIsLeftAlone)
+{
+    free_and_publish(blocks_of_sleeper());
+    sleeper_->finding_count = 1;
+    hak_i_heap_purge(heap_);
+    EXPECT_EQ(sleeper_->finding_count, 1u);
+    EXPECT_NE(sleeper_->inbox.head, 0u);
     sleeper_->finding_count = 0;
 }
 
-TEST_F(HeapAsleep, AnIdleHeapsInboxIsLeftAlone)
+TEST_F(HeapAsleep, APurgeReachesWhatIsPendingAndEmptyAndAsksNobody)
+{
+    hak_heap *purging = machine_.claim();
+    free_and_publish(blocks_of_sleeper());
+    hak_i_heap_purge(purging);
+    EXPECT_EQ(machine_.held_units(), 64 * HAK_KIB / HAK_UNIT_BYTES);
+    EXPECT_EQ(slabs_of(sleeper_), 1u);
+    EXPECT_FALSE(sleeper_->parted);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, APurgeReachesHoles)
+{
+    hak_heap *purging = machine_.claim();
+    std::vector<void *> blocks = machine_.alloc_many(sleeper_, CLASS_64K, 8);
+    std::vector<void *> freed = halve(blocks);
+    free_and_publish(freed);
+    EXPECT_GE(hak_i_heap_purge(purging), freed.size() * 64 * HAK_KIB);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, AnIdleHeapIsNotVisited)
 {
     std::vector<void *> blocks = blocks_of_sleeper();
     hak_i_heap_release(sleeper_);
-    fall_asleep();
-    free(blocks[0]);
-    hak_i_combine_publish_all(heap_);
-    uintptr_t head = sleeper_->inbox.head;
-    ASSERT_NE(head & HAK_INBOX_IDLE, 0u);
-    EXPECT_EQ(hak_i_inbox_take_from(&sleeper_->inbox), nullptr);
-    EXPECT_EQ(sleeper_->inbox.head, head);
+    hak_i_heap_enter(heap_);
+    EXPECT_FALSE(hak_i_heap_begin_visit(sleeper_));
+    hak_i_heap_leave(heap_);
 }
 
-TEST_F(HeapAsleep, WhatIsPutBackJoinsWhatCameMeanwhile)
+TEST_F(HeapAsleep, AVisitedHeapsThreadWaitsWithSlowWorkAlone)
 {
-    std::vector<void *> blocks = blocks_of_sleeper();
-    free(blocks[0]);
-    free(blocks[COUNT]);
-    hak_i_combine_publish_all(heap_);
-    hak_slab *taken = hak_i_inbox_take_from(&sleeper_->inbox);
-    ASSERT_NE(taken, nullptr);
-    free(blocks[2 * COUNT]);
-    hak_i_combine_publish_all(heap_);
-    hak_i_inbox_put_back(&sleeper_->inbox, taken);
-    EXPECT_TRUE(machine_.is_sound());
-    hak_i_heap_drain_all(sleeper_);
-    EXPECT_TRUE(hak_i_heap_knows_free(&machine_.heaps, blocks[COUNT]));
+    void *at_hand = machine_.alloc(sleeper_, CLASS_16);
+    machine_.free(sleeper_, at_hand);
+    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_));
+    EXPECT_FALSE(hak_i_heap_begin_visit(heap_)) << "one visit at a time";
+    std::atomic<int> steps{0};
+    std::thread holder([&] {
+        machine_.alloc(sleeper_, CLASS_16);
+        steps = 1;
+        machine_.alloc(sleeper_, CLASS_4K);
+        steps = 2;
+    });
+    while (steps == 0) {
+        std::this_thread::yield();
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(steps, 1);
+    hak_i_heap_end_visit(sleeper_);
+    holder.join();
+    EXPECT_EQ(steps, 2);
 }
 
-TEST_F(HeapAsleep, AtTheProcessEndWhatIsPendingIsOutOfOthersReach)
+TEST_F(HeapAsleep, WhoWorksOnAnIdleHeapWaitsForItsVisitor)
 {
-    free_and_publish(blocks_of_sleeper());
-    uintptr_t head = sleeper_->inbox.head;
-    EXPECT_EQ(hak_i_heap_find_double(sleeper_), nullptr);
-    EXPECT_EQ(hak_i_inbox_take_from(&sleeper_->inbox), nullptr);
-    EXPECT_EQ(address_of(sleeper_->drained), head);
+    blocks_of_sleeper();
+    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_));
+    std::atomic<bool> entered{false};
+    std::thread other([&] {
+        hak_i_heap_enter_idle(sleeper_);
+        entered = true;
+        hak_i_heap_leave(sleeper_);
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_FALSE(entered);
+    hak_i_heap_end_visit(sleeper_);
+    other.join();
 }
 
 } // namespace

@@ -201,10 +201,10 @@ TEST_F(HeapCombine, TheOwnerSeesADoubleFreeOfWhatItCollected)
 {
     void *block = alloc_many(CLASS_64, 5)[3];
     free_by_other(block);
-    hak_i_heap_purge(other_);
+    hak_i_combine_publish_all(other_);
     hak_i_heap_purge(heap_);
     free_by_other(block);
-    hak_i_heap_purge(other_);
+    hak_i_combine_publish_all(other_);
     hak_i_heap_purge(heap_);
     EXPECT_TRUE(names_as_freed_twice(heap_, block));
 }

@@ -19,6 +19,8 @@ protected:
         hak_i_base_options.thp = HAK_THP_NEVER;
     }
 
+    void TearDown() override { hak_i_base_options = before_; }
+
     /** Every second of so many neighbours is free in its slab, and nothing on the stack. */
     std::vector<void *> every_second(hak_heap *heap, unsigned class_index, size_t count)
     {
@@ -52,6 +54,8 @@ protected:
         const auto *at = static_cast<const unsigned char *>(block);
         return std::all_of(at, at + bytes, [&](unsigned char byte) { return byte == value; });
     }
+
+    const hak_options before_ = hak_i_base_options;
 };
 
 } // namespace

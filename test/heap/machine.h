@@ -197,8 +197,9 @@ private:
                 for (void **at = heap->stacks[i].first; at < heap->hot.bins[i].top; at++) {
                     check(slab_of(*at), hak_i_slab_index(slab_of(*at), address_of(*at)));
                     uint32_t id = id_at(address_of(*at));
+                    bool may_be_anothers = i >= HAK_TINY_CLASS_COUNT || heap->parted;
                     bool mine = hak_i_heap_number_of_id(id) == heap->number;
-                    sound = sound && hak_i_heap_class_of_id(id) == i && (mine || i >= HAK_TINY_CLASS_COUNT);
+                    sound = sound && hak_i_heap_class_of_id(id) == i && (mine || may_be_anothers);
                 }
             }
             for_each_entry(heap, [&](const hak_combine_entry &entry) {

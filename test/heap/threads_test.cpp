@@ -108,8 +108,8 @@ TEST_F(HeapThreads, OneOwnerGetsBackWhatSeveralThreadsFree)
     EXPECT_LE(machine_.arena.committed_units * HAK_UNIT_BYTES, 8 * HAK_MIB) << "memory is used again";
 }
 
-/** Threads in a ring; each passes on all that it allocates, while others look for what came back whole to its heap. */
-TEST_F(HeapThreads, SlabsThatCameBackWholeAreSeizedWhileTheirOwnersWork)
+/** Threads in a ring; each passes on all that it allocates, while others take slabs of its heap as if it slept. */
+TEST_F(HeapThreads, SlabsAreTakenWhileTheirOwnersWork)
 {
     constexpr size_t ROUNDS = 200, BLOCKS = 700;
     std::atomic<std::vector<void *> *> places[THREADS] = {};
