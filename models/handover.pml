@@ -90,7 +90,7 @@ byte stack_of[SLABS];  // the heap on whose stack blocks of the slab are; 0 when
 #define MAY_TAKE(s) (!stack[s])
 #endif
 /* To its slab a block on the stack of a heap that does not own it is as one with the program. */
-#define LEAVE_STACK(s) if :: stack[s] -> MOVE(stack, live, stack[s], s); stack_of[s] = 0 :: else fi
+#define LEAVE_STACK(s) if :: visiting && stack[s] -> MOVE(stack, live, stack[s], s); stack_of[s] = 0 :: else fi
 #define PUSH(s, b) \
     :: d_step { !closing && mine != NOBODY && owner_of[s] == mine && (live[s] & BIT(b)) -> \
            MOVE(live, stack, BIT(b), s); stack_of[s] = mine }
