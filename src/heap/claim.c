@@ -15,8 +15,9 @@
 
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full)
 {
-    *heaps =
-        (struct hak_heaps){.slabs = slabs, .check_full = check_full, .hole_block_bytes = 2 * hak_i_os_page_bytes()};
+    heaps->slabs = slabs;
+    heaps->check_full = check_full;
+    heaps->hole_block_bytes = 2 * hak_i_os_page_bytes();
     hak_i_base_lock_init(&heaps->gate, HAK_RANK_GATE);
     hak_i_base_lock_init(&heaps->visits, HAK_RANK_VISITS);
     hak_i_base_lock_init(&heaps->lock, HAK_RANK_HEAPS);

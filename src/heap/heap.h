@@ -8,6 +8,7 @@
 
 HAK_EXTERN_C_BEGIN
 
+/* `heaps` is all 0; what is not used of it stays untouched. */
 void hak_i_heaps_init(struct hak_heaps *heaps, struct hak_slabs *slabs, bool check_full);
 
 /* ---------------------------------------------------------------------------------- claiming and giving back ---- */

@@ -71,10 +71,11 @@ void hak_i_stacks_init(struct hak_heap *heap)
         stack->slots = HAK_INLINE_SLOTS;
         stack->filled = i >= HAK_TINY_CLASS_COUNT; /* pool's stacks are bounded by bytes from the first on */
         stack->capacity = hak_i_stack_first_capacity(heap, i);
-        stack->first = heap->inline_slots[i] + HAK_STACK_SENTINELS;
+        stack->array = heap->inline_slots[i]; /* all 0, and so are the sentinels */
+        stack->first = stack->array + HAK_STACK_SENTINELS;
         heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
-        heap->hot.bins[i] = (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first};
-        move_window(heap, i, heap->inline_slots[i]);
+        heap->hot.bins[i] =
+            (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first + stack->capacity};
     }
 }
 
