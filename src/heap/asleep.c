@@ -2,12 +2,16 @@
 // Heaps whose threads do nothing, as one that waits for those it gave its blocks to: who frees these has the slabs, and
 // hak_purge() reaches what lies there.
 #include "heap/heap_private.h"
+#include "os_boundary/os_boundary.h"
 
 /*
  * A visit is worth it after so much was sent there, a slab's; and a quarter of it at a thread's end. It costs a barrier
  * on all processors, 12 µs on the machine of docs/benchmark/; the pages of a fresh slab cost about as much.
  */
 #define SENT_BYTES_MIN (64 * HAK_KIB)
+
+/* Holes of others are looked at once in that time. */
+#define LOOK_MS 10
 
 /* Slabs that a visitor takes of the class that it needs. */
 #define TAKEN_SLABS_MAX 4
@@ -70,6 +74,36 @@ void hak_i_heap_tend_sleeper(struct hak_heap *heap)
         return;
     hak_i_heap_drain_all(sleeper);
     leave(heap, sleeper);
+}
+
+/* Where the bound falls while their threads sleep; who is awake gives its own back with the next slow call. */
+bool hak_i_heaps_others_are_due(struct hak_heaps *heaps)
+{
+    return hak_i_os_now_ms() >= hak_load_relaxed(&heaps->others_due_ms);
+}
+
+static size_t give_back_holes(struct hak_heap *other, size_t bytes)
+{
+    if (hak_load_relaxed(&other->hole_bytes) == 0 || !hak_i_heap_begin_visit(other))
+        return 0;
+    size_t returned = hak_i_holes_give_back(other, bytes);
+    hak_i_heap_end_visit(other);
+    return returned;
+}
+
+size_t hak_i_heaps_give_back_others_holes(struct hak_heap *heap, size_t bytes)
+{
+    struct hak_heaps *heaps = heap->heaps;
+    size_t returned = 0;
+    if (!hak_i_heaps_others_are_due(heaps))
+        return 0;
+    hak_store_relaxed(&heaps->others_due_ms, hak_i_os_now_ms() + LOOK_MS);
+    /* acquire: a heap on the list is set up */
+    struct hak_heap *other = hak_load_acquire(&heaps->all);
+    for (; other != NULL && returned < bytes; other = other->next_heap)
+        if (other != heap)
+            returned += give_back_holes(other, bytes - returned);
+    return returned;
 }
 
 static size_t purge(struct hak_heap *heap, struct hak_heap *other)

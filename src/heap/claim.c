@@ -242,7 +242,7 @@ void hak_i_heaps_empty_idle(struct hak_heaps *heaps)
 }
 
 /* The oldest first, which are the newest then. */
-void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes)
+size_t hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes)
 {
     size_t returned = 0;
     for (uint32_t left = hak_load_relaxed(&heaps->idle_count); left != 0 && returned < bytes; left--) {
@@ -250,11 +250,12 @@ void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes)
         if (hak_load_relaxed(&heaps->idle_hole_bytes) != 0)
             heap = claim_idle(heaps, NULL, &heaps->idle_oldest);
         if (heap == NULL)
-            return;
+            break;
         hak_i_heap_enter_idle(heap);
         returned += hak_i_holes_give_back(heap, bytes - returned);
         close_idle(heap);
     }
+    return returned;
 }
 
 /* ------------------------------------------------------------------------------------------------- hand-over ---- */

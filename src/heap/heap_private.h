@@ -31,9 +31,9 @@ void hak_i_holes_settle(struct hak_heap *heap);
 /* Whether that may do something. */
 HAK_INLINE bool hak_i_holes_may_settle(const struct hak_heap *heap)
 {
-    size_t hole_bytes = heap->hole_bytes + hak_load_relaxed(&heap->heaps->idle_hole_bytes);
+    const struct hak_arena *arena = heap->heaps->slabs->arena;
     return ((size_t)heap->hole_change | heap->hole_needed_bytes) != 0 ||
-           (hole_bytes != 0 && hak_i_arena_is_over_bound(heap->heaps->slabs->arena));
+           (hak_i_arena_hole_units(arena) != 0 && hak_i_arena_is_over_bound(arena));
 }
 
 /* Gives back so many bytes of the oldest holes, or what there is; how many. */
@@ -259,6 +259,13 @@ bool hak_i_heap_take_from_sleeper(struct hak_heap *heap, unsigned class_index);
 /* The same for a thread that ends, and takes none. */
 void hak_i_heap_tend_sleeper(struct hak_heap *heap);
 
+/*
+ * Now and then, gives back so many bytes of the holes of heaps whose threads are not in slow work, or what there is;
+ * how many. Due: whether it would look.
+ */
+bool hak_i_heaps_others_are_due(struct hak_heaps *heaps);
+size_t hak_i_heaps_give_back_others_holes(struct hak_heap *heap, size_t bytes);
+
 /* Gives back what heaps of threads that are not in slow work keep but for their stacks; returns what holes had. */
 size_t hak_i_heaps_purge_held(struct hak_heap *heap);
 
@@ -281,8 +288,8 @@ bool hak_i_heap_take_from(struct hak_heap *heap, struct hak_heap *from, unsigned
 /* What was found while working for another heap is told by the heap that worked. */
 void hak_i_heap_inherit_findings(struct hak_heap *heap, struct hak_heap *from);
 
-/* Gives back so many bytes of idle heaps' holes, or what there is, in the middle of slow work. */
-void hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes);
+/* Gives back so many bytes of idle heaps' holes, or what there is, in the middle of slow work; how many. */
+size_t hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes);
 
 /* Gives back what idle heaps keep, in the middle of slow work. */
 void hak_i_heaps_empty_idle(struct hak_heaps *heaps);

@@ -132,7 +132,7 @@ struct hak_heap {
     struct hak_slab *drained;      /* taken from the inbox, not collected yet */
     struct hak_slab *newest_holes; /* the slabs with holes that count; see holes.c */
     struct hak_slab *oldest_holes;
-    size_t hole_bytes;        /* of all of them */
+    size_t hole_bytes;        /* of all of them; atomic (relaxed) because who would visit looks */
     ptrdiff_t hole_change;    /* since the arena was told */
     size_t hole_needed_bytes; /* in holes that had been given back, since then */
     struct hak_slab *empties[HAK_HEAP_EMPTIES];
@@ -194,6 +194,7 @@ struct hak_heaps {
     uint32_t heap_count;    /* atomic for readers */
     uint32_t idle_count;    /* atomic for readers */
     size_t idle_hole_bytes; /* of idle heaps; atomic for readers */
+    uint64_t others_due_ms; /* when others' holes are looked at again; atomic (relaxed) */
     uint64_t passed;        /* atomic: a bit per class of pool's whose depot was ever used */
     struct hak_depot depots[HAK_POOL_CLASS_COUNT];
 };

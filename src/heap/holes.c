@@ -45,7 +45,7 @@ static void set_bytes(struct hak_heap *heap, struct hak_slab *slab, uint32_t byt
         unlink_slab(heap, slab);
     if (grows)
         link_newest(heap, slab);
-    heap->hole_bytes += (size_t)bytes - slab->hole_bytes;
+    hak_store_relaxed(&heap->hole_bytes, heap->hole_bytes + bytes - slab->hole_bytes);
     heap->hole_change += (ptrdiff_t)bytes - (ptrdiff_t)slab->hole_bytes;
     slab->hole_bytes = bytes;
 }
@@ -66,8 +66,8 @@ void hak_i_holes_hand_over(struct hak_heap *from, struct hak_heap *to, struct ha
         return;
     unlink_slab(from, slab);
     link_newest(to, slab);
-    from->hole_bytes -= slab->hole_bytes;
-    to->hole_bytes += slab->hole_bytes;
+    hak_store_relaxed(&from->hole_bytes, from->hole_bytes - slab->hole_bytes);
+    hak_store_relaxed(&to->hole_bytes, to->hole_bytes + slab->hole_bytes);
 }
 
 /* ---------------------------------------------------------------------------------------------- giving back ---- */
@@ -144,16 +144,31 @@ size_t hak_i_holes_give_back(struct hak_heap *heap, size_t bytes)
     return before - heap->hole_bytes;
 }
 
+/* Whether any of the holes can be reached; those of other threads' heaps only now and then. */
+static bool can_reach(struct hak_heap *heap)
+{
+    return heap->hole_bytes != 0 || hak_load_relaxed(&heap->heaps->idle_hole_bytes) != 0 ||
+           hak_i_heaps_others_are_due(heap->heaps);
+}
+
+/* The heap's own first, then those of idle heaps, then those of others. */
+static void give_back_from_all(struct hak_heap *heap, size_t bytes)
+{
+    size_t returned = hak_i_holes_give_back(heap, bytes);
+    if (returned < bytes)
+        returned += hak_i_heaps_give_back_idle_holes(heap->heaps, bytes - returned);
+    if (returned < bytes)
+        (void)hak_i_heaps_give_back_others_holes(heap, bytes - returned);
+}
+
 void hak_i_holes_settle(struct hak_heap *heap)
 {
     struct hak_arena *arena = heap->heaps->slabs->arena;
     tell_arena(heap);
-    size_t excess_bytes = hak_i_arena_hole_excess(arena);
+    size_t excess_bytes = can_reach(heap) ? hak_i_arena_hole_excess(arena) : 0;
     if (excess_bytes == 0)
         return;
-    size_t returned_bytes = hak_i_holes_give_back(heap, excess_bytes);
-    if (returned_bytes < excess_bytes)
-        hak_i_heaps_give_back_idle_holes(heap->heaps, excess_bytes - returned_bytes);
+    give_back_from_all(heap, excess_bytes);
     hak_i_arena_settle(arena);
 }
 

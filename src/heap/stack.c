@@ -74,8 +74,7 @@ void hak_i_stacks_init(struct hak_heap *heap)
         stack->array = heap->inline_slots[i]; /* all 0, and so are the sentinels */
         stack->first = stack->array + HAK_STACK_SENTINELS;
         heap->granted_bytes += (size_t)stack->capacity * of->block_bytes;
-        heap->hot.bins[i] =
-            (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first + stack->capacity};
+        heap->hot.bins[i] = (struct hak_bin){of->start_mask, of->inverse, stack->first, stack->first + stack->capacity};
     }
 }
 

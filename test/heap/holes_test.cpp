@@ -228,6 +228,30 @@ TEST_F(HeapHoles, FollowABoundThatFellAtTheNextSlowCall)
     EXPECT_LE(counted(), machine_.arena.last_bound_units << HAK_UNIT_SHIFT);
 }
 
+TEST_F(HeapHoles, ThoseOfASleepingThreadFollowABoundThatFell)
+{
+    hak_i_base_options.dirty_min = 0;
+    hak_i_base_options.dirty_percent = 25;
+    constexpr size_t UNITS = 16 * HAK_MIB / HAK_UNIT_BYTES;
+    bool clean;
+    hak_heap *sleeper = machine_.claim();
+    size_t first = hak_i_arena_acquire(&machine_.arena, UNITS, 1, &clean);
+    every_second(sleeper, CLASS_64K, 32);
+    size_t before = counted();
+    ASSERT_GE(before, HAK_MIB);
+    hak_i_arena_release(&machine_.arena, first, UNITS, 0);
+    sleeper->busy = true;
+    alloc(CLASS_128);
+    EXPECT_EQ(counted(), before) << "its thread was at slow work";
+    sleeper->busy = false;
+    alloc(CLASS_64);
+    EXPECT_EQ(counted(), before) << "it is not looked at again so soon";
+    fake_os::advance_ms(10);
+    alloc(CLASS_32);
+    EXPECT_LE(counted(), machine_.arena.last_bound_units << HAK_UNIT_SHIFT);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
 TEST_F(HeapHoles, ThoseOfIdleHeapsGoBackWhereThisHeapHasTooFew)
 {
     hak_heap *other = machine_.claim();
