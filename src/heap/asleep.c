@@ -13,6 +13,9 @@
 /* Holes of others are looked at once in that time. */
 #define LOOK_MS 10
 
+/* Slabs that are collected in a visit, during which the heap's thread may have to wait; the rest is for the next. */
+#define COLLECTED_SLABS_MAX 64
+
 /* Slabs that a visitor takes of the class that it needs. */
 #define TAKEN_SLABS_MAX 4
 
@@ -35,6 +38,12 @@ static struct hak_heap *visit_sleeper(struct hak_heap *heap, size_t worth_bytes)
     heap->sent_bytes = 0;
     bool visits = sleeper != NULL && sleeper != heap && is_asleep(sleeper) && hak_i_heap_begin_visit(sleeper);
     return visits ? sleeper : NULL;
+}
+
+static void collect(struct hak_heap *sleeper)
+{
+    for (int i = 0; i < COLLECTED_SLABS_MAX && hak_i_heap_drain_next(sleeper); i++)
+        continue;
 }
 
 /* What was visited keeps nothing that is empty, for nobody can reach it while its thread sleeps. */
@@ -61,7 +70,7 @@ bool hak_i_heap_take_from_sleeper(struct hak_heap *heap, unsigned class_index)
     struct hak_heap *sleeper = visit_sleeper(heap, SENT_BYTES_MIN);
     if (HAK_LIKELY(sleeper == NULL))
         return false;
-    hak_i_heap_drain_all(sleeper);
+    collect(sleeper);
     take_slabs(heap, sleeper, class_index);
     leave(heap, sleeper);
     return heap->stacks[class_index].rooms != NULL;
@@ -72,7 +81,7 @@ void hak_i_heap_tend_sleeper(struct hak_heap *heap)
     struct hak_heap *sleeper = visit_sleeper(heap, SENT_BYTES_MIN / 4);
     if (HAK_LIKELY(sleeper == NULL))
         return;
-    hak_i_heap_drain_all(sleeper);
+    collect(sleeper);
     leave(heap, sleeper);
 }
 

@@ -99,10 +99,18 @@ static bool drain_for_room(struct hak_heap *heap, unsigned class_index)
     return heap->stacks[class_index].rooms != NULL;
 }
 
+bool hak_i_heap_drain_next(struct hak_heap *heap)
+{
+    struct hak_slab *slab = next_drained(heap);
+    if (slab != NULL)
+        drain_one(heap, slab, HAK_CLASS_COUNT);
+    return slab != NULL;
+}
+
 void hak_i_heap_drain_all(struct hak_heap *heap)
 {
-    for (struct hak_slab *slab = next_drained(heap); slab != NULL; slab = next_drained(heap))
-        drain_one(heap, slab, HAK_CLASS_COUNT);
+    while (hak_i_heap_drain_next(heap))
+        continue;
 }
 
 /* ------------------------------------------------------------------------------------------------ allocating ---- */

@@ -97,6 +97,9 @@ void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word
 void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
 void hak_i_heap_drain_all(struct hak_heap *heap);
 
+/* The same of one slab; false: nothing is pending. */
+bool hak_i_heap_drain_next(struct hak_heap *heap);
+
 /* Flushes the stacks, publishes the combining buffer, which that may add to, and collects what is pending. */
 void hak_i_heap_settle(struct hak_heap *heap);
 

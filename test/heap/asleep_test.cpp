@@ -76,6 +76,23 @@ TEST_F(HeapAsleep, WhoFreedAndIsShortHasSlabsInUse)
     EXPECT_TRUE(machine_.is_sound());
 }
 
+TEST_F(HeapAsleep, AVisitCollectsABoundedNumberOfSlabs)
+{
+    std::vector<void *> blocks = machine_.alloc_many(sleeper_, CLASS_1K, 100 * COUNT);
+    hak_i_stack_flush(sleeper_, CLASS_1K);
+    free_and_publish(halve(blocks));
+    fall_asleep();
+    alloc(CLASS_16);
+    size_t left = 0;
+    for (hak_slab *slab = sleeper_->drained; slab != nullptr; slab = slab->next_pending) {
+        left++;
+    }
+    EXPECT_EQ(left, 100u - 64);
+    EXPECT_TRUE(machine_.is_sound());
+    hak_i_heap_purge(heap_);
+    EXPECT_EQ(sleeper_->drained, nullptr);
+}
+
 TEST_F(HeapAsleep, WhatCameBackWholeIsForAnyHeap)
 {
     free_and_publish(blocks_of_sleeper());
