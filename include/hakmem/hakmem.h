@@ -134,7 +134,8 @@ struct hak_purge_report {
     uint64_t other_heaps_bytes;  /**< free, out of reach: on stacks of heaps that threads hold, or pending for them */
     uint64_t partial_slab_bytes; /**< free in slabs that hold live blocks, whole pages of which went back where this
                                       thread reaches them */
-    uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: for threads that were at slow work */
+    uint64_t pending_bytes;      /**< the pending part of other_heaps_bytes: not sent yet by who freed them, or for
+                                      threads that were at slow work */
 };
 
 /**

@@ -167,7 +167,7 @@ static void advise_on_remote(struct advice *advice)
         hak_i_page_say(advice->page,
                        "%b were freed by other threads and wait for the heaps that own them. A thread collects its "
                        "own when it next needs memory, and who freed them takes what waits for a thread that sleeps; "
-                       "hak_purge() collects all, and gives back what is free as a whole then.\n",
+                       "hak_purge() collects what has arrived, and gives back what is free as a whole then.\n",
                        stats->remote_bytes);
 }
 

@@ -15,12 +15,12 @@ static bool others_are_quiet;
 
 static bool stop_others(struct hak_heaps *heaps, const struct hak_heap *mine)
 {
-    if (!hak_i_heaps_has_others(heaps, mine))
-        return true;
+    bool alone = !hak_i_heaps_has_others(heaps, mine);
     hak_i_base_unlock(&heaps->lock);
-    bool quiet = hak_i_os_fence_threads();
-    if (quiet)
+    bool quiet = alone || hak_i_os_fence_threads();
+    if (quiet && !alone)
         hak_i_heaps_wait_until_quiet(heaps, mine);
+    hak_i_base_lock(&heaps->visits); /* who waited for a visit may hold it for a moment */
     hak_i_base_lock(&heaps->lock);
     return quiet;
 }

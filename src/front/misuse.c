@@ -125,9 +125,8 @@ static uint32_t id_of(const struct hak_finding *finding)
 
 void hak_i_front_report_findings(struct hak_heap *heap, const char *function)
 {
-    for (unsigned count; HAK_UNLIKELY((count = hak_load_relaxed(&heap->finding_count)) != 0);) {
-        struct hak_finding finding = heap->findings[count - 1];
-        hak_store_relaxed(&heap->finding_count, count - 1);
+    while (HAK_UNLIKELY(heap->finding_count != 0)) {
+        struct hak_finding finding = heap->findings[--heap->finding_count];
         struct hak_look look = {.id = id_of(&finding),
                                 .block_bytes = hak_i_slab_classes[finding.class_index].block_bytes};
         hak_i_front_misuse(finding.never_allocated ? HAK_ERROR_NEVER_ALLOCATED : HAK_ERROR_DOUBLE_FREE, finding.block,

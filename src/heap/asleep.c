@@ -36,7 +36,7 @@ static struct hak_heap *visit_sleeper(struct hak_heap *heap, size_t worth_bytes)
     struct hak_heap *sleeper = heap->sent_to;
     heap->sent_to = NULL;
     heap->sent_bytes = 0;
-    bool visits = sleeper != NULL && sleeper != heap && is_asleep(sleeper) && hak_i_heap_begin_visit(sleeper);
+    bool visits = sleeper != NULL && sleeper != heap && is_asleep(sleeper) && hak_i_heap_begin_visit(sleeper, heap);
     return visits ? sleeper : NULL;
 }
 
@@ -47,11 +47,10 @@ static void collect(struct hak_heap *sleeper)
 }
 
 /* What was visited keeps nothing that is empty, for nobody can reach it while its thread sleeps. */
-static void leave(struct hak_heap *heap, struct hak_heap *visited)
+static void leave(struct hak_heap *visited)
 {
     hak_i_heap_release_empties(visited);
-    hak_i_holes_settle(visited);
-    hak_i_heap_inherit_findings(heap, visited);
+    hak_i_holes_tell(visited);
     hak_i_heap_end_visit(visited);
 }
 
@@ -72,7 +71,7 @@ bool hak_i_heap_take_from_sleeper(struct hak_heap *heap, unsigned class_index)
         return false;
     collect(sleeper);
     take_slabs(heap, sleeper, class_index);
-    leave(heap, sleeper);
+    leave(sleeper);
     return heap->stacks[class_index].rooms != NULL;
 }
 
@@ -82,7 +81,7 @@ void hak_i_heap_tend_sleeper(struct hak_heap *heap)
     if (HAK_LIKELY(sleeper == NULL))
         return;
     collect(sleeper);
-    leave(heap, sleeper);
+    leave(sleeper);
 }
 
 /* Where the bound falls while their threads sleep; who is awake gives its own back with the next slow call. */
@@ -91,9 +90,9 @@ bool hak_i_heaps_others_are_due(struct hak_heaps *heaps)
     return hak_i_os_now_ms() >= hak_load_relaxed(&heaps->others_due_ms);
 }
 
-static size_t give_back_holes(struct hak_heap *other, size_t bytes)
+static size_t give_back_holes(struct hak_heap *heap, struct hak_heap *other, size_t bytes)
 {
-    if (hak_load_relaxed(&other->hole_bytes) == 0 || !hak_i_heap_begin_visit(other))
+    if (hak_load_relaxed(&other->hole_bytes) == 0 || !hak_i_heap_begin_visit(other, heap))
         return 0;
     size_t returned = hak_i_holes_give_back(other, bytes);
     hak_i_heap_end_visit(other);
@@ -111,17 +110,17 @@ size_t hak_i_heaps_give_back_others_holes(struct hak_heap *heap, size_t bytes)
     struct hak_heap *other = hak_load_acquire(&heaps->all);
     for (; other != NULL && returned < bytes; other = other->next_heap)
         if (other != heap)
-            returned += give_back_holes(other, bytes - returned);
+            returned += give_back_holes(heap, other, bytes - returned);
     return returned;
 }
 
 static size_t purge(struct hak_heap *heap, struct hak_heap *other)
 {
-    if (!hak_i_heap_begin_visit(other))
+    if (!hak_i_heap_begin_visit(other, heap))
         return 0;
     hak_i_heap_drain_all(other);
     size_t returned_bytes = hak_i_holes_purge(other);
-    leave(heap, other);
+    leave(other);
     return returned_bytes;
 }
 

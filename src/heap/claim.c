@@ -275,14 +275,13 @@ static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_s
     hak_count(&heap->counts.handovers, 1);
 }
 
-void hak_i_heap_inherit_findings(struct hak_heap *heap, struct hak_heap *from)
+/* What was found while working for an idle heap is told by the heap that worked. */
+static void inherit_findings(struct hak_heap *heap, struct hak_heap *from)
 {
-    if (HAK_LIKELY(from->finding_count == 0))
-        return;
     for (unsigned i = 0; i < from->finding_count; i++)
         hak_i_heap_note(heap, from->findings[i].block, from->findings[i].class_index,
                         from->findings[i].never_allocated);
-    hak_store_relaxed(&from->finding_count, 0);
+    from->finding_count = 0;
 }
 
 /* An empty slab that any class can use. */
@@ -318,7 +317,7 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)
     hak_i_heap_drain_all(from);
     hak_i_stack_give_up(from, class_index);
     bool any = hak_i_heap_take_from(heap, from, class_index, TAKE_OVER_SLABS_MAX);
-    hak_i_heap_inherit_findings(heap, from);
+    inherit_findings(heap, from);
     mark_idle(from);
     close_idle(from);
     return any;

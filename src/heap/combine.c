@@ -65,7 +65,7 @@ static void note_freed_twice(struct hak_heap *heap, uintptr_t slab_start, unsign
     }
 }
 
-/* For hak_i_heap_look_at_sleeper(). The blocks are not free yet, so their slab has an owner. */
+/* For visits to sleepers. The blocks are not free yet, so their slab has an owner. */
 static void note_sent(struct hak_heap *heap, uintptr_t slab_start, unsigned class_index, unsigned count)
 {
     if (heap->sent_to == NULL && is_still(heap->heaps, slab_start, class_index))

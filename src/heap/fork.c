@@ -54,6 +54,7 @@ void hak_i_heaps_close_gate(struct hak_heaps *heaps)
 void hak_i_heaps_open_gate(struct hak_heaps *heaps)
 {
     hak_i_base_unlock(&heaps->lock);
+    hak_i_base_unlock(&heaps->visits);
     hak_store_seq_cst(&heaps->gate_closed, false);
     hak_i_base_unlock(&heaps->gate);
 }

@@ -18,11 +18,9 @@
 
 void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, bool never_allocated)
 {
-    unsigned count = heap->finding_count;
-    if (count == HAK_HEAP_FINDINGS)
-        return;
-    heap->findings[count] = (struct hak_finding){block, class_index, never_allocated};
-    hak_store_relaxed(&heap->finding_count, count + 1);
+    struct hak_heap *told = heap->visitor != NULL ? heap->visitor : heap;
+    if (told->finding_count < HAK_HEAP_FINDINGS)
+        told->findings[told->finding_count++] = (struct hak_finding){block, class_index, never_allocated};
 }
 
 static void note_wrong_bits(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits)
@@ -232,14 +230,6 @@ void *hak_i_heap_alloc_clean(struct hak_heap *heap, unsigned class_index)
 
 /* --------------------------------------------------------------------------------------------------- freeing ---- */
 
-static void give_block(struct hak_heap *heap, void *block)
-{
-    struct hak_slab *slab = hak_i_heap_slab_at(heap->heaps, (uintptr_t)block);
-    unsigned index = hak_i_slab_index(slab, (uintptr_t)block);
-    hak_i_heap_give(heap, slab, index / 64, (uint64_t)1 << index % 64);
-    hak_i_heap_retire_if_empty(heap, slab);
-}
-
 void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
 {
     hak_i_heap_enter(heap);
@@ -250,7 +240,7 @@ void hak_i_heap_free(struct hak_heap *heap, unsigned class_index, void *block)
         *bin->top = block;
         hak_store_relaxed(&bin->top, bin->top + 1);
     } else {
-        give_block(heap, block);
+        hak_i_heap_send_home(heap, class_index, &block, 1); /* a visitor may have taken its slab meanwhile */
     }
     hak_i_stacks_tick(heap);
     hak_i_heap_leave(heap);

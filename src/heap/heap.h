@@ -51,7 +51,7 @@ bool hak_i_heaps_has_others(const struct hak_heaps *heaps, const struct hak_heap
  */
 void hak_i_heaps_wait_until_quiet(const struct hak_heaps *heaps, const struct hak_heap *mine);
 
-/* Lets go of the list lock and lets work go on. */
+/* Lets go of the list lock and that of visits, which the caller has taken since, and lets work go on. */
 void hak_i_heaps_open_gate(struct hak_heaps *heaps);
 
 /*

@@ -25,7 +25,10 @@ HAK_INLINE void hak_i_holes_recount(struct hak_heap *heap, struct hak_slab *slab
         hak_i_holes_changed(heap, slab);
 }
 
-/* Tells the arena what changed; past the bound, the pages of what was given to its slab longest ago go back. */
+/* Tells the arena what changed. */
+void hak_i_holes_tell(struct hak_heap *heap);
+
+/* The same; past the bound, the pages of what was given to its slab longest ago go back. */
 void hak_i_holes_settle(struct hak_heap *heap);
 
 /* Whether that may do something. */
@@ -245,10 +248,10 @@ HAK_INLINE bool hak_i_heap_is_idle(const struct hak_heap *heap)
 }
 
 /*
- * Keeps the thread that holds the heap from slow work; the caller is in slow work of its own. False: slow work is under
- * way there, nobody holds it, another thread visits, or the system has no barrier for all threads.
+ * Keeps the thread that holds the heap from slow work; the caller is in slow work of `visitor`. False: slow work is
+ * under way there, nobody holds it, another thread visits, or the system has no barrier for all threads.
  */
-bool hak_i_heap_begin_visit(struct hak_heap *heap);
+bool hak_i_heap_begin_visit(struct hak_heap *heap, struct hak_heap *visitor);
 void hak_i_heap_end_visit(struct hak_heap *heap);
 
 /* ------------------------------------------------------------- asleep.c: heaps whose threads do nothing ---- */
@@ -287,9 +290,6 @@ bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index);
 
 /* The same from a heap that the caller has claimed or visits: up to `most` slabs, else an empty one. */
 bool hak_i_heap_take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index, unsigned most);
-
-/* What was found while working for another heap is told by the heap that worked. */
-void hak_i_heap_inherit_findings(struct hak_heap *heap, struct hak_heap *from);
 
 /* Gives back so many bytes of idle heaps' holes, or what there is, in the middle of slow work; how many. */
 size_t hak_i_heaps_give_back_idle_holes(struct hak_heaps *heaps, size_t bytes);

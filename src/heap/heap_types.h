@@ -145,17 +145,18 @@ struct hak_heap {
     size_t granted_bytes;
     size_t slab_bytes;     /* of all slabs taken and not given back */
     size_t put_away_bytes; /* of the slabs that an idle heap's stacks hold blocks of; counted by hak_i_arena_retain() */
-    unsigned finding_count; /* atomic (relaxed) because visitors ask */
+    unsigned finding_count;
     struct hak_finding findings[HAK_HEAP_FINDINGS];
     struct hak_combine combine;
     struct hak_heap *sent_to; /* to whom the first of sent_bytes went; see asleep.c */
     size_t sent_bytes;        /* published since the last look at a sleeper */
     struct hak_heap_counts counts;
     struct hak_heap_sample samples[HAK_CLASS_COUNT];
-    bool busy;    /* slow work is under way; atomic, read by a thread that forks or visits */
-    bool visited; /* another thread works on it, and its own waits with slow work; atomic */
-    bool parted;  /* slabs were taken from it while its stacks may have held blocks of them */
-    bool held;    /* guarded by the lock of struct hak_heaps, as are the links */
+    bool busy;                /* slow work is under way; atomic, read by a thread that forks or visits */
+    bool visited;             /* another thread works on it, and its own waits with slow work; atomic */
+    struct hak_heap *visitor; /* who is told of misuse that is found meanwhile; else NULL */
+    bool parted;              /* slabs were taken from it while its stacks may have held blocks of them */
+    bool held;                /* guarded by the lock of struct hak_heaps, as are the links */
     uint64_t idle_since_ms;
     struct hak_heap *next_heap;
     struct hak_heap *next_idle;

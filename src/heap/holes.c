@@ -123,7 +123,7 @@ static size_t purge_slab(struct hak_heap *heap, struct hak_slab *slab)
     return returned_bytes;
 }
 
-static void tell_arena(struct hak_heap *heap)
+void hak_i_holes_tell(struct hak_heap *heap)
 {
     ptrdiff_t change = heap->hole_change;
     size_t needed = heap->hole_needed_bytes;
@@ -140,7 +140,7 @@ size_t hak_i_holes_give_back(struct hak_heap *heap, size_t bytes)
     while (before - heap->hole_bytes < bytes && heap->oldest_holes != NULL)
         if (purge_slab(heap, heap->oldest_holes) == SIZE_MAX)
             break;
-    tell_arena(heap);
+    hak_i_holes_tell(heap);
     return before - heap->hole_bytes;
 }
 
@@ -164,7 +164,7 @@ static void give_back_from_all(struct hak_heap *heap, size_t bytes)
 void hak_i_holes_settle(struct hak_heap *heap)
 {
     struct hak_arena *arena = heap->heaps->slabs->arena;
-    tell_arena(heap);
+    hak_i_holes_tell(heap);
     size_t excess_bytes = can_reach(heap) ? hak_i_arena_hole_excess(arena) : 0;
     if (excess_bytes == 0)
         return;

@@ -34,31 +34,41 @@ void hak_i_heap_enter_idle(struct hak_heap *heap)
         wait_for(&heap->heaps->visits);
 }
 
-void hak_i_heap_end_visit(struct hak_heap *heap)
+static void stop_visiting(struct hak_heap *heap)
 {
     hak_store_release(&heap->visited, false); /* release: the work comes before */
     hak_i_base_unlock(&heap->heaps->visits);
 }
 
-/* No slow work is under way there, and the front has been told of all that was found. */
+/* A busy heap is not even asked for. */
+static bool may_visit(const struct hak_heap *heap)
+{
+    return hak_load_relaxed(&hak_i_base_options.visits) == HAK_VISITS_ON && !hak_load_relaxed(&heap->busy) &&
+           hak_i_os_can_fence_threads();
+}
+
+/* No slow work is under way there, and its thread has not begun to let go of it. */
 static bool is_at_rest(const struct hak_heap *heap)
 {
     /* acquire: pairs with the release of leave */
-    return !hak_load_acquire(&heap->busy) && !hak_i_heap_is_idle(heap) && hak_load_relaxed(&heap->finding_count) == 0;
+    return !hak_load_acquire(&heap->busy) && !hak_i_heap_is_idle(heap) && heap->put_away_bytes == 0;
 }
 
-static bool may_visit(void)
+bool hak_i_heap_begin_visit(struct hak_heap *heap, struct hak_heap *visitor)
 {
-    return hak_load_relaxed(&hak_i_base_options.visits) == HAK_VISITS_ON && hak_i_os_can_fence_threads();
-}
-
-bool hak_i_heap_begin_visit(struct hak_heap *heap)
-{
-    if (!may_visit() || !hak_i_base_lock_try(&heap->heaps->visits))
+    if (!may_visit(heap) || !hak_i_base_lock_try(&heap->heaps->visits))
         return false;
     hak_store_relaxed(&heap->visited, true); /* relaxed: the barrier comes next */
-    if (hak_i_os_fence_threads() && is_at_rest(heap))
-        return true;
-    hak_i_heap_end_visit(heap);
-    return false;
+    bool begins = hak_i_os_fence_threads() && is_at_rest(heap);
+    if (begins)
+        heap->visitor = visitor;
+    else
+        stop_visiting(heap);
+    return begins;
+}
+
+void hak_i_heap_end_visit(struct hak_heap *heap)
+{
+    heap->visitor = NULL;
+    stop_visiting(heap);
 }

@@ -310,7 +310,7 @@ TEST_F(FrontExplain, SaysTruthfullyThatAPurgeTakesAllOfThat)
         hak_purge(&report);
     }).join();
     held = {in_use};
-    EXPECT_TRUE(says(page, "hak_purge\\(\\) collects all, and gives back what is free as a whole then")) << page;
+    EXPECT_TRUE(says(page, "hak_purge\\(\\) collects what has arrived, and gives back what is free as a whole then")) << page;
     EXPECT_EQ(report.pending_bytes, 0u);
     EXPECT_GE(report.returned_bytes, 6 * MiB);
     EXPECT_GE(report.other_heaps_bytes, report.pending_bytes);

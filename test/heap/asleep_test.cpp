@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 using namespace hak_test;
 
@@ -232,14 +233,33 @@ TEST_F(HeapAsleep, WhoVisitsTellsOfABlockFreedTwice)
     heap_->finding_count = 0;
 }
 
-TEST_F(HeapAsleep, AHeapThatHasYetToTellIsLeftAlone)
+TEST_F(HeapAsleep, AHeapThatIsPutAwayIsLeftAlone)
 {
-    free_and_publish(blocks_of_sleeper());
-    sleeper_->finding_count = 1;
-    hak_i_heap_purge(heap_);
-    EXPECT_EQ(sleeper_->finding_count, 1u);
-    EXPECT_NE(sleeper_->inbox.head, 0u);
-    sleeper_->finding_count = 0;
+    machine_.free_all(sleeper_, machine_.alloc_many(sleeper_, CLASS_64, 5));
+    hak_i_heap_put_away(sleeper_);
+    ASSERT_NE(sleeper_->put_away_bytes, 0u);
+    EXPECT_FALSE(hak_i_heap_begin_visit(sleeper_, heap_)) << "its stacks hold blocks that are to stay";
+    hak_i_heap_release(sleeper_);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, ABlockWhoseSlabWentBeforeItsFreeBeganGoesHome)
+{
+    std::vector<void *> blocks = blocks_of_sleeper();
+    free_and_publish(halve(blocks));
+    fall_asleep();
+    alloc(CLASS_1K);
+    auto went = [&](void *block) { return hak_i_heap_owner_of(&machine_.heaps, block) == heap_; };
+    void *block = *std::find_if(blocks.begin(), blocks.end(), went);
+    uint32_t capacity = std::exchange(sleeper_->stacks[CLASS_1K].capacity, 0); // as with HAKMEM_CHECK=full
+    machine_.heaps.check_full = true;
+    hak_i_heap_free(sleeper_, CLASS_1K, block);
+    machine_.heaps.check_full = false;
+    sleeper_->stacks[CLASS_1K].capacity = capacity;
+    hak_i_combine_publish_all(sleeper_);
+    hak_i_heap_drain_all(heap_);
+    EXPECT_TRUE(hak_i_heap_knows_free(&machine_.heaps, block));
+    EXPECT_EQ(sleeper_->finding_count + heap_->finding_count, 0u);
 }
 
 TEST_F(HeapAsleep, APurgeReachesWhatIsPendingAndEmptyAndAsksNobody)
@@ -268,7 +288,7 @@ TEST_F(HeapAsleep, AnIdleHeapIsNotVisited)
     std::vector<void *> blocks = blocks_of_sleeper();
     hak_i_heap_release(sleeper_);
     hak_i_heap_enter(heap_);
-    EXPECT_FALSE(hak_i_heap_begin_visit(sleeper_));
+    EXPECT_FALSE(hak_i_heap_begin_visit(sleeper_, heap_));
     hak_i_heap_leave(heap_);
 }
 
@@ -276,8 +296,8 @@ TEST_F(HeapAsleep, AVisitedHeapsThreadWaitsWithSlowWorkAlone)
 {
     void *at_hand = machine_.alloc(sleeper_, CLASS_16);
     machine_.free(sleeper_, at_hand);
-    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_));
-    EXPECT_FALSE(hak_i_heap_begin_visit(heap_)) << "one visit at a time";
+    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_, heap_));
+    EXPECT_FALSE(hak_i_heap_begin_visit(heap_, sleeper_)) << "one visit at a time";
     std::atomic<int> steps{0};
     std::thread holder([&] {
         machine_.alloc(sleeper_, CLASS_16);
@@ -298,7 +318,7 @@ TEST_F(HeapAsleep, AVisitedHeapsThreadWaitsWithSlowWorkAlone)
 TEST_F(HeapAsleep, WhoWorksOnAnIdleHeapWaitsForItsVisitor)
 {
     blocks_of_sleeper();
-    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_));
+    ASSERT_TRUE(hak_i_heap_begin_visit(sleeper_, heap_));
     std::atomic<bool> entered{false};
     std::thread other([&] {
         hak_i_heap_enter_idle(sleeper_);
