@@ -148,7 +148,7 @@ protected:
         ASSERT_LE(stats.dirty_bytes + stats.partial_dirty_bytes, bound(GetParam(), stats));
         if (!sanitizer) {
             const uint64_t written = held_bytes(stats) + bound(GetParam(), stats) + stats.metadata_bytes;
-            ASSERT_LE(resident_bytes() - before_, written + OTHERS_BYTES);
+            ASSERT_LE(resident_bytes(), before_ + written + OTHERS_BYTES);
         }
         most_dirty_ = std::max(most_dirty_, stats.dirty_bytes);
         most_held_ = std::max(most_held_, held_bytes(stats));
