@@ -50,7 +50,7 @@ static void collect(struct hak_heap *sleeper)
 static void leave(struct hak_heap *visited)
 {
     hak_i_heap_release_empties(visited);
-    hak_i_holes_tell(visited);
+    hak_i_holes_settle_own(visited);
     hak_i_heap_end_visit(visited);
 }
 

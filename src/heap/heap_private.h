@@ -25,10 +25,10 @@ HAK_INLINE void hak_i_holes_recount(struct hak_heap *heap, struct hak_slab *slab
         hak_i_holes_changed(heap, slab);
 }
 
-/* Tells the arena what changed. */
-void hak_i_holes_tell(struct hak_heap *heap);
+/* Tells the arena what changed; past the bound, the pages of what was given to its slab longest ago go back. */
+void hak_i_holes_settle_own(struct hak_heap *heap);
 
-/* The same; past the bound, the pages of what was given to its slab longest ago go back. */
+/* The same; where that is too little, those of other heaps, too. */
 void hak_i_holes_settle(struct hak_heap *heap);
 
 /* Whether that may do something. */

@@ -123,7 +123,7 @@ static size_t purge_slab(struct hak_heap *heap, struct hak_slab *slab)
     return returned_bytes;
 }
 
-void hak_i_holes_tell(struct hak_heap *heap)
+static void tell_arena(struct hak_heap *heap)
 {
     ptrdiff_t change = heap->hole_change;
     size_t needed = heap->hole_needed_bytes;
@@ -140,8 +140,16 @@ size_t hak_i_holes_give_back(struct hak_heap *heap, size_t bytes)
     while (before - heap->hole_bytes < bytes && heap->oldest_holes != NULL)
         if (purge_slab(heap, heap->oldest_holes) == SIZE_MAX)
             break;
-    hak_i_holes_tell(heap);
+    tell_arena(heap);
     return before - heap->hole_bytes;
+}
+
+void hak_i_holes_settle_own(struct hak_heap *heap)
+{
+    tell_arena(heap);
+    size_t excess_bytes = hak_i_arena_hole_excess(heap->heaps->slabs->arena);
+    if (excess_bytes != 0)
+        (void)hak_i_holes_give_back(heap, excess_bytes);
 }
 
 /* Whether any of the holes can be reached; those of other threads' heaps only now and then. */
@@ -164,7 +172,7 @@ static void give_back_from_all(struct hak_heap *heap, size_t bytes)
 void hak_i_holes_settle(struct hak_heap *heap)
 {
     struct hak_arena *arena = heap->heaps->slabs->arena;
-    hak_i_holes_tell(heap);
+    tell_arena(heap);
     size_t excess_bytes = can_reach(heap) ? hak_i_arena_hole_excess(arena) : 0;
     if (excess_bytes == 0)
         return;
