@@ -96,8 +96,7 @@ void hak_i_heap_note(struct hak_heap *heap, void *block, unsigned class_index, b
 /* Gives blocks that are free to their slab, which is listed then. */
 void hak_i_heap_give(struct hak_heap *heap, struct hak_slab *slab, unsigned word, uint64_t bits);
 
-/* Collects what other threads freed: all of it, or until the class has room for `enough` blocks. */
-void hak_i_heap_drain(struct hak_heap *heap, unsigned class_index, unsigned enough);
+/* Collects what other threads freed. */
 void hak_i_heap_drain_all(struct hak_heap *heap);
 
 /* The same of one slab; false: nothing is pending. */
@@ -105,9 +104,6 @@ bool hak_i_heap_drain_next(struct hak_heap *heap);
 
 /* Flushes the stacks, publishes the combining buffer, which that may add to, and collects what is pending. */
 void hak_i_heap_settle(struct hak_heap *heap);
-
-/* Collects a slab's pending bits; returns how many blocks came. */
-unsigned hak_i_heap_collect(struct hak_heap *heap, struct hak_slab *slab);
 
 /* ------------------------------------------------------------------------------- supply.c: slabs come and go ---- */
 
