@@ -55,12 +55,13 @@ struct hak_stack {
     void **first; /* atomic (relaxed) because statistics look */
     uint32_t slots;
     uint32_t capacity;
-    struct hak_slab *rooms; /* slabs of this class with room, by address; see rooms.c */
-    struct hak_slab *kept;  /* one of them, empty, kept for the next need */
-    uint32_t run;           /* slow events of the same kind in a row */
-    bool flushed_last;      /* the kind: a flush, not a refill */
-    bool used;              /* since the class was last looked at */
-    bool filled;            /* a slab of the class was used to its end: the heap needs many blocks */
+    struct hak_slab *rooms;    /* slabs of this class with room, by address; see rooms.c */
+    struct hak_slab *kept;     /* one of them, empty, kept for the next need */
+    struct hak_slab *put_away; /* all its blocks lay in this one at a thread's end, and no slow call came since */
+    uint32_t run;              /* slow events of the same kind in a row */
+    bool flushed_last;         /* the kind: a flush, not a refill */
+    bool used;                 /* since the class was last looked at */
+    bool filled;               /* a slab of the class was used to its end: the heap needs many blocks */
 };
 
 /*

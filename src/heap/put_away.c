@@ -9,17 +9,25 @@
 /* A stack that holds up to so many times what a new heap's may hold keeps the newest of it. */
 #define SHORTEN_FACTOR 2
 
+/* Whether the slab is this heap's, and has all blocks of the stack out. */
+static bool has_all_out(const struct hak_heap *heap, struct hak_slab *slab, unsigned class_index, unsigned count)
+{
+    return hak_load_relaxed(&slab->owner) == &heap->inbox &&
+           hak_i_slab_are_still_out(slab, heap->stacks[class_index].first, count);
+}
+
 /*
- * Whether the blocks can stay on the stack: they lie in one slab, which is all that they keep from becoming empty. A
- * block that is wrong there is named by flushing it.
+ * The slab of all the blocks, which is all that they keep from becoming empty; or NULL, and they cannot stay on the
+ * stack. A block that is wrong there is named by flushing it.
  */
-static bool can_stay(const struct hak_heap *heap, unsigned class_index, unsigned count)
+static struct hak_slab *common_slab(const struct hak_heap *heap, unsigned class_index, unsigned count)
 {
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
-    void *const *blocks = heap->stacks[class_index].first;
-    size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[0]);
-    return hak_i_registry_id(registry, unit) == (heap->hot.id | class_index * HAK_BIN_BYTES) &&
-           hak_i_slab_are_still_out((struct hak_slab *)hak_i_registry_record(registry, unit), blocks, count);
+    size_t unit = hak_i_registry_unit(registry, (uintptr_t)heap->stacks[class_index].first[0]);
+    if (hak_i_registry_id(registry, unit) != (heap->hot.id | class_index * HAK_BIN_BYTES))
+        return NULL;
+    struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(registry, unit);
+    return has_all_out(heap, slab, class_index, count) ? slab : NULL;
 }
 
 /* Flushes what a new heap's stack could not hold, or all if that is much; returns how many are left. */
@@ -33,17 +41,34 @@ static unsigned shorten(struct hak_heap *heap, unsigned class_index)
     return hak_i_stack_count(heap, class_index);
 }
 
+/* As a new heap's, but for what stays on it; returns the slab of that. */
+static struct hak_slab *make_short(struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_stack *stack = &heap->stacks[class_index];
+    unsigned count = shorten(heap, class_index);
+    struct hak_slab *slab = count != 0 ? common_slab(heap, class_index, count) : NULL;
+    if (count != 0 && slab == NULL)
+        hak_i_stack_flush(heap, class_index);
+    stack->run = 0;
+    if (stack->capacity != hak_i_stack_first_capacity(heap, class_index))
+        hak_i_stack_renew(heap, class_index);
+    return slab;
+}
+
+/* Whether it is short already, as a stack mostly is that the thread has only taken from and put back to. */
+static bool is_short_still(const struct hak_heap *heap, unsigned class_index)
+{
+    struct hak_slab *slab = heap->stacks[class_index].put_away;
+    unsigned count = hak_i_stack_count(heap, class_index);
+    return slab != NULL && count != 0 && has_all_out(heap, slab, class_index, count);
+}
+
 /* Returns the bytes of the slab that the stack keeps blocks of. */
 static size_t put_stack_away(struct hak_heap *heap, unsigned class_index)
 {
-    unsigned count = shorten(heap, class_index);
-    bool stays = count != 0 && can_stay(heap, class_index, count);
-    if (count != 0 && !stays)
-        hak_i_stack_flush(heap, class_index);
-    heap->stacks[class_index].run = 0;
-    if (heap->stacks[class_index].capacity != hak_i_stack_first_capacity(heap, class_index))
-        hak_i_stack_renew(heap, class_index);
-    return stays ? hak_i_slab_classes[class_index].slab_bytes : 0;
+    if (!is_short_still(heap, class_index))
+        heap->stacks[class_index].put_away = make_short(heap, class_index);
+    return heap->stacks[class_index].put_away != NULL ? hak_i_slab_classes[class_index].slab_bytes : 0;
 }
 
 void hak_i_stacks_put_away(struct hak_heap *heap)

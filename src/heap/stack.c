@@ -242,6 +242,7 @@ static bool note_event(struct hak_stack *stack, bool flushing)
     stack->run = swings ? 1 : stack->run + 1;
     stack->flushed_last = flushing;
     stack->used = true;
+    stack->put_away = NULL;
     return swings;
 }
 

@@ -229,6 +229,7 @@ TEST_F(HeapPutAway, FindsABlockThatAnotherThreadFreedWhileTheNextHolderHadIt)
 
 TEST_F(HeapPutAway, AStackThatGrewOrShrankStartsAnew)
 {
+    leave_stacks({CLASS_64}, 5);
     hak_heap *idle = machine_.claim();
     for (unsigned class_index : {CLASS_64, CLASS_8K}) {
         machine_.free_all(idle, machine_.alloc_many(idle, class_index, 200));
@@ -240,6 +241,34 @@ TEST_F(HeapPutAway, AStackThatGrewOrShrankStartsAnew)
         EXPECT_EQ(idle->stacks[i].run, 0u) << i;
     }
     EXPECT_EQ(idle->started, 0u);
+}
+
+TEST_F(HeapPutAway, WhatTheNextHolderLeavesAsItWasStays)
+{
+    hak_heap *idle = leave_stacks(several_, 5);
+    ASSERT_EQ(machine_.claim(), idle);
+    uint64_t flushed = idle->counts.flushes;
+    for (unsigned class_index : several_) {
+        machine_.free_all(idle, machine_.alloc_many(idle, class_index, 3)); // in another order
+    }
+    hak_i_heap_release(idle);
+    EXPECT_EQ(idle->put_away_bytes, slab_bytes(several_));
+    EXPECT_EQ(idle->counts.flushes, flushed);
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapPutAway, BlocksOfASlabThatAVisitorTookAreNotKept)
+{
+    hak_heap *idle = leave_stacks({CLASS_64}, 5);
+    ASSERT_EQ(machine_.claim(), idle);
+    ASSERT_NE(stack_count(idle, CLASS_64), 0u);
+    idle->parted = true;
+    ASSERT_TRUE(hak_i_heap_take_from(heap_, idle, CLASS_64, 1));
+    hak_i_heap_put_away(idle);
+    EXPECT_EQ(stack_count(idle, CLASS_64), 0u);
+    EXPECT_EQ(idle->put_away_bytes, 0u);
+    EXPECT_EQ(idle->finding_count, 0u);
+    hak_i_heap_release(idle);
 }
 
 TEST_F(HeapPutAway, FindsABlockThatWasNeverAllocated)
