@@ -267,6 +267,7 @@ static void take_slab(struct hak_heap *heap, struct hak_heap *from, struct hak_s
         stack->kept = NULL;
         heap->stacks[slab->class_index].kept = slab;
     }
+    hak_i_stack_forget(stack, slab);
     hak_i_heap_unlist(from, slab);
     from->slab_bytes -= slab->span_bytes;
     hak_i_slab_hand_over(heap->heaps->slabs, slab, &heap->inbox, heap->hot.id);

@@ -46,9 +46,20 @@ static bool is_of_one_slab(const struct hak_heap *heap, unsigned class_index, un
     return hak_i_slab_are_out(hak_i_heap_slab_at(heap->heaps, (uintptr_t)blocks[0]), blocks, count);
 }
 
+static bool is_own_of_class(const struct hak_heap *heap, const struct hak_slab *slab, unsigned class_index)
+{
+    return slab->state == HAK_SLAB_BOUND && slab->class_index == class_index &&
+           hak_load_relaxed(&slab->owner) == &heap->inbox;
+}
+
 static bool put_away_is_right(const struct hak_heap *heap)
 {
     size_t bytes = 0;
+    for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
+        const struct hak_slab *slab = heap->stacks[i].put_away;
+        if (slab != NULL && !is_own_of_class(heap, slab, i))
+            return false;
+    }
     for (unsigned i = 0; i < HAK_CLASS_COUNT && !heap->held; i++) {
         unsigned count = hak_i_stack_count(heap, i);
         if (count != 0 && !is_of_one_slab(heap, i, count))

@@ -170,6 +170,13 @@ HAK_INLINE uint32_t hak_i_stack_first_capacity(const struct hak_heap *heap, unsi
     return tiny ? hak_i_slab_classes[class_index].first_slots : 0;
 }
 
+/* The slab leaves the class or the heap. */
+HAK_INLINE void hak_i_stack_forget(struct hak_stack *stack, const struct hak_slab *slab)
+{
+    if (stack->put_away == slab)
+        stack->put_away = NULL;
+}
+
 /* Lets the capacity follow what happens: called on each refill and flush. True: the class is to be filled whole now. */
 bool hak_i_stack_adapt(struct hak_heap *heap, unsigned class_index, bool flushing);
 

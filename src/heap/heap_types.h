@@ -57,7 +57,7 @@ struct hak_stack {
     uint32_t capacity;
     struct hak_slab *rooms;    /* slabs of this class with room, by address; see rooms.c */
     struct hak_slab *kept;     /* one of them, empty, kept for the next need */
-    struct hak_slab *put_away; /* all its blocks lay in this one at a thread's end, and no slow call came since */
+    struct hak_slab *put_away; /* a slab of the class, where all its blocks lay when they were last put away */
     uint32_t run;              /* slow events of the same kind in a row */
     bool flushed_last;         /* the kind: a flush, not a refill */
     bool used;                 /* since the class was last looked at */

@@ -9,13 +9,6 @@
 /* A stack that holds up to so many times what a new heap's may hold keeps the newest of it. */
 #define SHORTEN_FACTOR 2
 
-/* Whether the slab is this heap's, and has all blocks of the stack out. */
-static bool has_all_out(const struct hak_heap *heap, struct hak_slab *slab, unsigned class_index, unsigned count)
-{
-    return hak_load_relaxed(&slab->owner) == &heap->inbox &&
-           hak_i_slab_are_still_out(slab, heap->stacks[class_index].first, count);
-}
-
 /*
  * The slab of all the blocks, which is all that they keep from becoming empty; or NULL, and they cannot stay on the
  * stack. A block that is wrong there is named by flushing it.
@@ -23,11 +16,12 @@ static bool has_all_out(const struct hak_heap *heap, struct hak_slab *slab, unsi
 static struct hak_slab *common_slab(const struct hak_heap *heap, unsigned class_index, unsigned count)
 {
     const struct hak_registry *registry = heap->heaps->slabs->arena->registry;
-    size_t unit = hak_i_registry_unit(registry, (uintptr_t)heap->stacks[class_index].first[0]);
+    void *const *blocks = heap->stacks[class_index].first;
+    size_t unit = hak_i_registry_unit(registry, (uintptr_t)blocks[0]);
     if (hak_i_registry_id(registry, unit) != (heap->hot.id | class_index * HAK_BIN_BYTES))
         return NULL;
     struct hak_slab *slab = (struct hak_slab *)hak_i_registry_record(registry, unit);
-    return has_all_out(heap, slab, class_index, count) ? slab : NULL;
+    return hak_i_slab_are_still_out(slab, blocks, count) ? slab : NULL;
 }
 
 /* Flushes what a new heap's stack could not hold, or all if that is much; returns how many are left. */
@@ -58,9 +52,9 @@ static struct hak_slab *make_short(struct hak_heap *heap, unsigned class_index)
 /* Whether it is short already, as a stack mostly is that the thread has only taken from and put back to. */
 static bool is_short_still(const struct hak_heap *heap, unsigned class_index)
 {
-    struct hak_slab *slab = heap->stacks[class_index].put_away;
+    const struct hak_stack *stack = &heap->stacks[class_index];
     unsigned count = hak_i_stack_count(heap, class_index);
-    return slab != NULL && count != 0 && has_all_out(heap, slab, class_index, count);
+    return stack->put_away != NULL && count != 0 && hak_i_slab_are_still_out(stack->put_away, stack->first, count);
 }
 
 /* Returns the bytes of the slab that the stack keeps blocks of. */

@@ -44,10 +44,16 @@ static void release_span(struct hak_heap *heap, struct hak_slab *slab)
     hak_i_slab_release(heap->heaps->slabs, slab);
 }
 
-static void retire_slab(struct hak_heap *heap, struct hak_slab *slab)
+static void unbind_slab(struct hak_heap *heap, struct hak_slab *slab)
 {
+    hak_i_stack_forget(&heap->stacks[slab->class_index], slab);
     hak_i_heap_unlist(heap, slab);
     hak_i_slab_unbind(heap->heaps->slabs, slab);
+}
+
+static void retire_slab(struct hak_heap *heap, struct hak_slab *slab)
+{
+    unbind_slab(heap, slab);
     hak_i_holes_recount(heap, slab);
     release_span(heap, slab);
 }
@@ -85,8 +91,7 @@ static bool keep_as_empty(struct hak_heap *heap, struct hak_slab *slab)
     make_room_for_empty(heap);
     if (!hak_i_arena_retain(arena, slab->span_bytes))
         return false;
-    hak_i_heap_unlist(heap, slab);
-    hak_i_slab_unbind(heap->heaps->slabs, slab);
+    unbind_slab(heap, slab);
     slab->retained = true;
     hak_i_holes_recount(heap, slab);
     hak_i_heap_push_empty(heap, slab);

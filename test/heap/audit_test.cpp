@@ -94,6 +94,13 @@ TEST_F(HeapAudit, H4NamesAStackOfTwoSlabs)
     EXPECT_EQ(audit(), 6);
 }
 
+TEST_F(HeapAudit, H4NamesAPutAwaySlabOfAnotherClass)
+{
+    stack_.put_away = machine_.slab_of(machine_.alloc(heap_, CLASS_128));
+    EXPECT_EQ(audit(), 6);
+    stack_.put_away = nullptr;
+}
+
 TEST_F(HeapAudit, H4NamesAHeldHeapThatCounts)
 {
     heap_->put_away_bytes = HAK_KIB;

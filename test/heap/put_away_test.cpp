@@ -271,6 +271,24 @@ TEST_F(HeapPutAway, BlocksOfASlabThatAVisitorTookAreNotKept)
     hak_i_heap_release(idle);
 }
 
+TEST_F(HeapPutAway, FindsABlockFreedTwiceWhoseSlabIsAnotherClasssByThen)
+{
+    hak_heap *idle = leave_stacks({CLASS_64}, 5);
+    ASSERT_EQ(machine_.claim(), idle);
+    std::vector<void *> blocks = machine_.alloc_many(idle, CLASS_64, stack_count(idle, CLASS_64));
+    machine_.free_all(heap_, blocks);
+    hak_i_combine_publish_all(heap_);
+    push_again(idle, CLASS_64, blocks[0]);
+    hak_slab *slab = machine_.slab_of(blocks[0]);
+    void *other = machine_.alloc(idle, CLASS_128); // collects, and binds what is empty then
+    ASSERT_EQ(machine_.slab_of(other), slab);
+    hak_i_heap_put_away(idle);
+    ASSERT_EQ(idle->finding_count, 1u);
+    EXPECT_EQ(idle->findings[0].block, blocks[0]);
+    EXPECT_EQ(stack_count(idle, CLASS_64), 0u);
+    hak_i_heap_release(idle);
+}
+
 TEST_F(HeapPutAway, FindsABlockThatWasNeverAllocated)
 {
     std::vector<void *> blocks = alloc_many(CLASS_1K, 1);
