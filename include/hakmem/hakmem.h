@@ -141,8 +141,9 @@ struct hak_purge_report {
 /**
  * Gives back to the operating system all that this thread can reach: its own stacks, empty slabs and the free pages in
  * others, and those of idle heaps; the same of other threads' heaps but for their stacks; BigCache, and every free
- * span. Left out are heaps whose threads are at slow work at that moment; other threads wait with such work while this
- * one is at theirs. Returns the bytes given back. `report_or_null` may be NULL.
+ * span. Left out are heaps whose threads are at slow work at that moment, or that another thread is at in this way;
+ * other threads may wait with such work until this one has been at all heaps. Returns the bytes given back.
+ * `report_or_null` may be NULL.
  */
 HAKMEM_API size_t hak_purge(struct hak_purge_report *report_or_null) HAK_NOEXCEPT;
 

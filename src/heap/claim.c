@@ -298,14 +298,20 @@ static bool take_empty(struct hak_heap *heap, struct hak_heap *from)
     return true;
 }
 
+/* What pends in the inbox of the heap it is taken from would wait there. */
+static bool can_be_taken(struct hak_slab *slab)
+{
+    return slab != NULL && !hak_i_slab_is_pending(slab);
+}
+
 bool hak_i_heap_take_from(struct hak_heap *heap, struct hak_heap *from, unsigned class_index, unsigned most)
 {
     struct hak_stack *stack = &from->stacks[class_index];
-    bool any = stack->rooms != NULL;
-    for (unsigned i = 0; i < most && stack->rooms != NULL; i++)
+    unsigned taken = 0;
+    for (; taken < most && can_be_taken(stack->rooms); taken++)
         take_slab(heap, from, stack->rooms);
     bool fits = hak_i_slab_classes[class_index].slab_bytes == HAK_EMPTY_BYTES;
-    return any || (fits && take_empty(heap, from) && hak_i_heap_bind_empty(heap, class_index));
+    return taken != 0 || (fits && take_empty(heap, from) && hak_i_heap_bind_empty(heap, class_index));
 }
 
 bool hak_i_heap_take_over(struct hak_heap *heap, unsigned class_index)

@@ -245,8 +245,10 @@ size_t hak_i_heap_purge(struct hak_heap *heap)
 {
     hak_i_heap_enter(heap);
     hak_i_heap_settle(heap);
+    size_t returned_bytes = hak_i_heaps_purge_held(heap);
+    hak_i_heap_drain_all(heap); /* what was forwarded there */
     hak_i_heap_release_empties(heap);
-    size_t returned_bytes = hak_i_holes_purge(heap) + hak_i_heaps_purge_held(heap);
+    returned_bytes += hak_i_holes_purge(heap);
     hak_i_heap_leave(heap);
     return returned_bytes;
 }

@@ -110,14 +110,9 @@ static bool keep_in_class(struct hak_heap *heap, struct hak_slab *slab)
 }
 
 /* Empty and yet in an inbox: a block was freed twice, which collecting it will find. */
-static bool is_pending(struct hak_slab *slab)
-{
-    return hak_load_relaxed(&slab->summary) != 0;
-}
-
 void hak_i_heap_retire_if_empty(struct hak_heap *heap, struct hak_slab *slab)
 {
-    if (!hak_i_slab_is_empty(slab) || is_pending(slab))
+    if (!hak_i_slab_is_empty(slab) || hak_i_slab_is_pending(slab))
         return;
     if (heap->stacks[slab->class_index].kept != slab && !keep_as_empty(heap, slab) && !keep_in_class(heap, slab))
         retire_slab(heap, slab);
@@ -129,9 +124,10 @@ void hak_i_heap_release_empties(struct hak_heap *heap)
         release_span(heap, hak_i_heap_pop_empty(heap));
     for (unsigned i = 0; i < HAK_CLASS_COUNT; i++) {
         struct hak_slab *kept = heap->stacks[i].kept;
+        if (kept == NULL || hak_i_slab_is_pending(kept))
+            continue;
         heap->stacks[i].kept = NULL;
-        if (kept != NULL)
-            retire_slab(heap, kept);
+        retire_slab(heap, kept);
     }
 }
 

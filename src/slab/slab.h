@@ -106,6 +106,12 @@ HAK_INLINE bool hak_i_slab_has_room(const struct hak_slab *slab)
     return slab->free_count != 0 || slab->carved < hak_i_slab_class(slab)->block_count;
 }
 
+/* Whether something of it waits to be collected: it is in an inbox, or on its way there. */
+HAK_INLINE bool hak_i_slab_is_pending(const struct hak_slab *slab)
+{
+    return hak_load_relaxed(&slab->summary) != 0;
+}
+
 /* Every block is free here or was never used. */
 HAK_INLINE bool hak_i_slab_is_empty(const struct hak_slab *slab)
 {

@@ -94,6 +94,52 @@ TEST_F(HeapAsleep, AVisitCollectsABoundedNumberOfSlabs)
     EXPECT_EQ(sleeper_->drained, nullptr);
 }
 
+TEST_F(HeapAsleep, NoSlabIsTakenOfWhichSomethingPendsThere)
+{
+    std::vector<void *> blocks = machine_.alloc_many(sleeper_, CLASS_1K, 300 * COUNT);
+    machine_.free_all(sleeper_, halve(blocks)); // so that all slabs have room
+    hak_i_stack_flush(sleeper_, CLASS_1K);
+    free_and_publish(halve(blocks));
+    fall_asleep();
+    alloc(CLASS_1K);
+    ASSERT_NE(sleeper_->drained, nullptr);
+    for (hak_slab *slab = sleeper_->drained; slab != nullptr; slab = slab->next_pending) {
+        EXPECT_EQ(slab->owner, &sleeper_->inbox);
+    }
+    EXPECT_TRUE(machine_.is_sound());
+}
+
+TEST_F(HeapAsleep, PurgingCollectsWhatWasForwardedMeanwhile)
+{
+    hak_heap *third = machine_.claim();
+    void *block = alloc(CLASS_1K);
+    hak_i_stack_flush(heap_, CLASS_1K);
+    machine_.free(third, block);
+    hak_i_combine_publish_all(third);
+    hak_slab *slab = hak_i_inbox_take(&heap_->inbox);
+    ASSERT_EQ(slab, machine_.slab_of(block));
+    hak_i_inbox_push(&sleeper_->inbox, slab); // as by one who read the owner before it changed
+    hak_i_heap_purge(heap_);
+    EXPECT_EQ(machine_.held_units(), 0u);
+}
+
+TEST_F(HeapAsleep, AKeptSlabOfWhichABlockWasFreedAgainStays)
+{
+    void *block = alloc(CLASS_256K);
+    free(block);
+    hak_i_stack_flush(heap_, machine_.slab_of(block)->class_index);
+    hak_slab *slab = heap_->stacks[CLASS_256K].kept;
+    ASSERT_NE(slab, nullptr);
+    hak_i_heap_publish(&machine_.heaps, machine_.id_at(address_of(block)), block);
+    hak_i_heap_release_empties(heap_);
+    EXPECT_EQ(heap_->stacks[CLASS_256K].kept, slab);
+    hak_i_heap_purge(heap_);
+    ASSERT_EQ(heap_->finding_count, 1u);
+    EXPECT_EQ(heap_->findings[0].block, block);
+    heap_->finding_count = 0;
+    EXPECT_EQ(machine_.held_units(), 0u);
+}
+
 TEST_F(HeapAsleep, WhatCameBackWholeIsForAnyHeap)
 {
     free_and_publish(blocks_of_sleeper());
